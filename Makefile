@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make run, make test: the rest is in Documentation/building.rst.
+
+ARCH ?= x86_64
+FLAVOR ?= release
+JOBS ?= $(shell nproc)
+KDIR ?=
+
+export ARCH FLAVOR JOBS KDIR
+
+.PHONY: help setup kernel print-kdir module run test check shell clean clean-cache
+
+help:
+	@echo 'make run         keep real memory in Rust zsmalloc, in a virtual machine, and verify it'
+	@echo 'make test        the whole test suite; ends with "N passed, N failed, N skipped"'
+	@echo
+	@echo 'make check       only the part of make test that needs no virtual machine'
+	@echo 'make kernel      build the kernel of ARCH and FLAVOR in the cache'
+	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
+	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
+	@echo 'make shell       boot a virtual machine with the module, and give a shell'
+	@echo 'make setup       only install what all of this needs'
+	@echo 'make clean       remove what was built in this tree'
+	@echo 'make clean-cache remove kernels in the cache that this tree no longer uses'
+	@echo
+	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
+	@echo 'FLAVOR=release|debug   now $(FLAVOR)'
+	@echo 'KDIR=DIR   a kernel build directory of your own, for make module'
+	@echo 'JOBS=N   now $(JOBS)'
+
+setup:
+	@scripts/setup
+
+kernel: setup
+	@scripts/kernel
+
+print-kdir:
+	@scripts/kernel --print-kdir
+
+ifeq ($(KDIR),)
+module: kernel
+else
+module: setup
+endif
+	@scripts/module
+
+run:
+	@scripts/run
+
+test:
+	@scripts/test
+
+check:
+	@scripts/test --host
+
+shell:
+	@scripts/vm
+
+# and what a build in the tree itself, with M=, leaves behind
+clean:
+	rm -rf build
+	find Kbuild src tests/module \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
+		-name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' -o -name '*_generated.rs' \) -delete
+	rm -f *.o *.ko *.mod *.mod.c .*.cmd modules.order Module.symvers
+
+clean-cache:
+	@scripts/kernel --prune
