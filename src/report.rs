@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Front end: debugfs.
+//!
+//! ```text
+//! zsmalloc_rs/stats            counters of the module, pools that are gone included
+//! zsmalloc_rs/<pool>/stats     counters of a pool
+//! zsmalloc_rs/<pool>/classes   its classes, in the columns of C zsmalloc's file of that name
+//! zsmalloc_rs/<pool>/check     integrity check (kernels with CONFIG_RUST_DEBUG_ASSERTIONS)
+//! ```
+
+use crate::{
+    sys::{
+        atomic::Counter,
+        debugfs::{Dir, Seq, Show},
+        page,
+    },
+    zsmalloc::{Counters, Pool},
+};
+use core::{
+    ffi::CStr,
+    fmt::{self, Write},
+    ptr::NonNull,
+};
+
+/// Counters of the module.
+pub(crate) static TOTALS: Counters = Counters::new(None);
+
+/// Pools there are.
+pub(crate) static POOLS: Counter = Counter::new();
+
+/// The file `zsmalloc_rs/stats`.
+struct ModuleStats;
+
+impl Show for ModuleStats {
+    type Data = Counters;
+
+    fn show(totals: &Counters, seq: &mut Seq) -> fmt::Result {
+        writeln!(seq, "pools {}", POOLS.get())?;
+        writeln!(seq, "raced_frees {}", page::raced_frees())?;
+        totals.write_to(seq)
+    }
+}
+
+/// The file `zsmalloc_rs/<pool>/stats`.
+struct PoolStats;
+
+impl Show for PoolStats {
+    type Data = Pool;
+
+    fn show(pool: &Pool, seq: &mut Seq) -> fmt::Result {
+        pool.write_stats(seq)
+    }
+}
+
+/// The file `zsmalloc_rs/<pool>/classes`.
+struct PoolClasses;
+
+impl Show for PoolClasses {
+    type Data = Pool;
+
+    fn show(pool: &Pool, seq: &mut Seq) -> fmt::Result {
+        pool.write_classes(seq)
+    }
+}
+
+/// The file `zsmalloc_rs/<pool>/check`.
+#[cfg(debug_assertions)]
+struct PoolCheck;
+
+#[cfg(debug_assertions)]
+impl Show for PoolCheck {
+    type Data = Pool;
+
+    fn show(pool: &Pool, seq: &mut Seq) -> fmt::Result {
+        match pool.check() {
+            Ok(()) => writeln!(seq, "ok"),
+            Err(bad) => writeln!(seq, "class {}: {}", bad.class, bad.what),
+        }
+    }
+}
+
+/// The directory of the module. Sleeps.
+pub(crate) fn module_dir() -> Dir {
+    let mut dir = Dir::root();
+    // SAFETY: The counters are static.
+    unsafe { dir.add::<ModuleStats>(c"stats", NonNull::from(&TOTALS)) };
+    dir
+}
+
+/// The directory of a pool. Sleeps.
+///
+/// # Safety
+///
+/// `pool` outlives the returned value.
+pub(crate) unsafe fn pool_dir(name: &CStr, pool: NonNull<Pool>) -> Dir {
+    let mut dir = Dir::of_pool(name);
+    // SAFETY: As the caller promises.
+    unsafe {
+        dir.add::<PoolStats>(c"stats", pool);
+        dir.add::<PoolClasses>(c"classes", pool);
+        #[cfg(debug_assertions)]
+        dir.add::<PoolCheck>(c"check", pool);
+    }
+    dir
+}

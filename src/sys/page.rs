@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `struct page`: the memory that objects lie in, and the life cycle that keeps page migration safe.
+//!
+//! A page of ours is
+//!
+//! 1. *allocated*: typed as zsmalloc's, accounted in `NR_ZSPAGES`, seen by nobody;
+//! 2. *published*: `page->private` names its zspage, the way RCU publishes ([`Page::publish`]);
+//! 3. *movable*: it carries our `movable_operations`, so that `mm/migrate.c` may call the hooks in
+//!    [`crate::migrate`] ([`Page::make_movable`]);
+//! 4. *freed*: private NULL, untyped, unaccounted, reference dropped, in this order and **without the
+//!    page lock** (dropping a [`Page`]), or, as the source of a migration, with it
+//!    ([`Page::free_locked`]).
+//!
+//! Why the fourth step is safe is told beside the C code, in `page.c`.
+
+use super::{
+    alloc::NoMemory,
+    atomic::{AtomicUsize, Ordering},
+    bindings,
+    rcu::ReadSection,
+};
+use crate::migrate::MOVABLE_OPERATIONS;
+use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
+
+/// log2 of [`PAGE_SIZE`].
+pub(crate) const PAGE_SHIFT: usize = bindings::ZS_RS_PAGE_SHIFT as usize;
+
+/// Bytes in a page; 4K, 16K or 64K.
+pub(crate) const PAGE_SIZE: usize = 1 << PAGE_SHIFT;
+
+/// Pages that somebody else held when we freed them, since the module was loaded.
+static RACED_FREES: AtomicUsize = AtomicUsize::new(0);
+
+/// How to allocate (`gfp_t`).
+#[derive(Clone, Copy)]
+pub(crate) struct Gfp(u32);
+
+impl Gfp {
+    /// Takes the flags as C has them.
+    pub(crate) fn from_raw(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The flags as C wants them.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// For slab memory, which has no say in where it lies.
+    pub(super) fn without_placement(self) -> Self {
+        Self(self.0 & !bindings::ZS_RS_GFP_PLACEMENT)
+    }
+}
+
+/// A page of ours, freed when dropped.
+///
+/// # Invariants
+///
+/// `page` points at an allocated page of order 0, and one of its references is ours.
+#[repr(transparent)]
+pub(crate) struct Page {
+    page: NonNull<bindings::page>,
+}
+
+// SAFETY: Pages belong to no task.
+unsafe impl Send for Page {}
+// SAFETY: What `&Page` allows is atomic, or done under locks of the allocator.
+unsafe impl Sync for Page {}
+
+impl Page {
+    /// A new page, its contents undefined. Sleeps if `gfp` says so.
+    pub(crate) fn alloc(gfp: Gfp) -> Result<Self, NoMemory> {
+        // SAFETY: Allocation has no conditions.
+        let page = unsafe { bindings::zs_rs_page_alloc(gfp.bits()) };
+        // INVARIANT: Just allocated.
+        NonNull::new(page).map(|page| Self { page }).ok_or(NoMemory)
+    }
+
+    /// Where the page is mapped.
+    #[inline]
+    pub(crate) fn address(&self) -> NonNull<u8> {
+        // SAFETY: By the type invariant the page is ours; it is not in high memory.
+        unsafe { NonNull::new_unchecked(bindings::zs_rs_page_address(self.page.as_ptr()).cast()) }
+    }
+
+    /// Publishes `zspage` as the owner (`rcu_assign_pointer(page->private, …)`): all that was written
+    /// to it before is seen by whoever finds it through [`LockedPage::owner`].
+    pub(crate) fn publish(&self, zspage: NonNull<()>) {
+        // SAFETY: By the type invariant the page is ours.
+        unsafe {
+            bindings::zs_rs_page_set_private(self.page.as_ptr(), zspage.as_ptr().cast());
+        }
+    }
+
+    /// Whether `zspage` is what [`Self::publish`] said.
+    #[cfg(debug_assertions)]
+    pub(crate) fn names(&self, zspage: NonNull<()>) -> bool {
+        // SAFETY: By the type invariant the page is ours.
+        let private = unsafe { bindings::zs_rs_page_private(self.page.as_ptr()) };
+        core::ptr::eq(private.cast(), zspage.as_ptr())
+    }
+
+    /// Lets page migration have the page, which nobody else has seen. A page that somebody has
+    /// locked all the same stays where it is for good. Does not sleep.
+    pub(crate) fn make_movable(&self) {
+        // SAFETY: By the type invariant the page is ours, the operations are static.
+        unsafe {
+            bindings::zs_rs_page_make_movable(self.page.as_ptr(), &MOVABLE_OPERATIONS);
+        }
+    }
+
+    /// Whether `other` is this page.
+    pub(crate) fn is(&self, other: &LockedPage<'_>) -> bool {
+        self.page == other.page
+    }
+
+    /// Frees the page under its page lock, which the migration core holds for `_locked`.
+    pub(crate) fn free_locked(self, _locked: &LockedPage<'_>) {
+        let page = ManuallyDrop::new(self).page;
+        // SAFETY: By the type invariant the page is ours; its lock is held.
+        unsafe { bindings::zs_rs_page_free_locked(page.as_ptr()) };
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the page is ours, and gone after this.
+        if unsafe { bindings::zs_rs_page_free(self.page.as_ptr()) } {
+            RACED_FREES.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A page that the migration core has locked and shows to one of our hooks. It may have been freed
+/// by us since it was isolated.
+///
+/// # Invariants
+///
+/// For `'a`, somebody holds a reference to the page and its page lock.
+pub(crate) struct LockedPage<'a> {
+    page: NonNull<bindings::page>,
+    _lock: PhantomData<&'a ()>,
+}
+
+impl LockedPage<'_> {
+    /// Wraps the argument of a hook.
+    ///
+    /// # Safety
+    ///
+    /// The page is referenced and locked by the caller for as long as the value is used.
+    pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
+        // INVARIANT: As the caller promises.
+        Self {
+            page,
+            _lock: PhantomData,
+        }
+    }
+
+    /// The zspage that the page belongs to, alive as long as `_rcu`; `None` once it has been freed.
+    pub(crate) fn owner(&self, _rcu: &ReadSection) -> Option<NonNull<()>> {
+        // SAFETY: By the type invariant the page is referenced.
+        NonNull::new(unsafe { bindings::zs_rs_page_private(self.page.as_ptr()) }.cast())
+    }
+
+    /// Makes the page, the target of a migration, one of ours, with the contents of `source`.
+    pub(crate) fn adopt(&self, source: &Page) -> Page {
+        // SAFETY: By the type invariants both pages are referenced, and this one is locked.
+        unsafe {
+            bindings::zs_rs_page_copy(self.page.as_ptr(), source.page.as_ptr());
+            bindings::zs_rs_page_adopt(self.page.as_ptr(), &MOVABLE_OPERATIONS);
+        }
+        // INVARIANT: `zs_rs_page_adopt()` took a reference for us.
+        Page { page: self.page }
+    }
+}
+
+/// See `RACED_FREES`.
+pub(crate) fn raced_frees() -> usize {
+    RACED_FREES.load(Ordering::Relaxed)
+}
+
+/// Takes our operations from all pages that were isolated when we freed them, and says how many
+/// there were. After that no CPU is in, or can enter, a hook. Sleeps; costs a walk over all page
+/// frames, and is needed only if [`raced_frees`] is not zero.
+///
+/// No page of ours may be allocated.
+pub(crate) fn disown_all() -> usize {
+    // SAFETY: We may sleep, and the operations are static.
+    unsafe { bindings::zs_rs_page_disown_all(&MOVABLE_OPERATIONS) }
+}

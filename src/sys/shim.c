@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Locks, RCU, slab caches and the shrinker for the Rust half: see shim.h.
+ */
+
+#include <linux/export.h>
+#include <linux/kasan.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+
+#include "shim.h"
+
+/*
+ * The module! macro of Linux 6.12 has no parameters, so that this one lives
+ * here.  Its bounds are those of CONFIG_ZSMALLOC_CHAIN_SIZE.
+ */
+#define CHAIN_SIZE_MIN		4
+#define CHAIN_SIZE_MAX		16
+
+static unsigned int chain_size = 8;
+
+static int chain_size_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, CHAIN_SIZE_MIN, CHAIN_SIZE_MAX);
+}
+
+static const struct kernel_param_ops chain_size_ops = {
+	.set = chain_size_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(chain_size, &chain_size_ops, &chain_size, 0444);
+MODULE_PARM_DESC(chain_size,
+		 "Most pages that one zspage is made of, 4 to 16 (default 8)");
+
+unsigned int zs_rs_chain_size(void)
+{
+	return chain_size;
+}
+
+/* The reference is never given back: see Pool::destroy() in Rust. */
+void zs_rs_pin_module(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+size_t zs_rs_strlen(const char *s)
+{
+	return strlen(s);
+}
+
+void zs_rs_spin_init(spinlock_t *lock)
+{
+	spin_lock_init(lock);
+}
+
+void zs_rs_spin_lock(spinlock_t *lock) __acquires(lock)
+{
+	spin_lock(lock);
+}
+
+void zs_rs_spin_unlock(spinlock_t *lock) __releases(lock)
+{
+	spin_unlock(lock);
+}
+
+void zs_rs_rwlock_init(rwlock_t *lock)
+{
+	rwlock_init(lock);
+}
+
+void zs_rs_read_lock(rwlock_t *lock) __acquires(lock)
+{
+	read_lock(lock);
+}
+
+void zs_rs_read_unlock(rwlock_t *lock) __releases(lock)
+{
+	read_unlock(lock);
+}
+
+bool zs_rs_write_trylock(rwlock_t *lock)
+{
+	return write_trylock(lock);
+}
+
+void zs_rs_write_unlock(rwlock_t *lock) __releases(lock)
+{
+	write_unlock(lock);
+}
+
+void zs_rs_cond_resched(void)
+{
+	cond_resched();
+}
+
+void zs_rs_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void zs_rs_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+void zs_rs_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
+{
+	call_rcu(head, func);
+}
+
+/*
+ * Readers that hold a pointer to something of ours, and callbacks that are
+ * queued but have not run: neither wait covers the other.
+ */
+void zs_rs_rcu_drain(void)
+{
+	synchronize_rcu();
+	rcu_barrier();
+}
+
+struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
+				      unsigned int align, const char *pool)
+{
+	struct kmem_cache *cache;
+	char *name;
+
+	name = kasprintf(GFP_KERNEL, "%s-%u-%s", prefix, size, pool);
+	if (!name)
+		return NULL;
+
+	cache = kmem_cache_create(name, size, align, 0, NULL);
+	kfree(name);
+	return cache;
+}
+
+void zs_rs_cache_destroy(struct kmem_cache *cache)
+{
+	kmem_cache_destroy(cache);
+}
+
+/*
+ * A handle word has no room for the tag that KASAN keeps in a pointer's top
+ * byte on arm64, so that untagged pointers are all that Rust ever sees.
+ */
+void *zs_rs_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return kasan_reset_tag(kmem_cache_alloc(cache, gfp));
+}
+
+void zs_rs_cache_free(struct kmem_cache *cache, void *object)
+{
+	kmem_cache_free(cache, object);
+}
+
+struct shrinker *zs_rs_shrinker_register(const char *pool_name, void *pool,
+					 zs_rs_shrink_fn count,
+					 zs_rs_shrink_fn scan)
+{
+	struct shrinker *shrinker;
+
+	shrinker = shrinker_alloc(0, "mm-zspool_rs:%s", pool_name);
+	if (!shrinker)
+		return NULL;
+
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->batch = 0;
+	shrinker->private_data = pool;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+void *zs_rs_shrinker_pool(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+void zs_rs_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}

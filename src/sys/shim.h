@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The C half of crate::sys: what the kernel offers only as a macro or a static
+ * inline function, under names that bindgen can see.  No decision is taken
+ * here; each function is what its name says, and the Rust file of the same
+ * concept (lock.rs, rcu.rs, slab.rs, page.rs, ...) says when it may be called.
+ */
+
+#ifndef _ZSMALLOC_RS_SHIM_H
+#define _ZSMALLOC_RS_SHIM_H
+
+#include <linux/mm.h>
+#include <linux/migrate.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+enum {
+	ZS_RS_PAGE_SHIFT = PAGE_SHIFT,
+	/* What a page may have and slab memory may not. */
+	ZS_RS_GFP_PLACEMENT = (__force u32)(__GFP_HIGHMEM | __GFP_MOVABLE),
+};
+
+/* shim.c: locks */
+void zs_rs_spin_init(spinlock_t *lock);
+void zs_rs_spin_lock(spinlock_t *lock);
+void zs_rs_spin_unlock(spinlock_t *lock);
+void zs_rs_rwlock_init(rwlock_t *lock);
+void zs_rs_read_lock(rwlock_t *lock);
+void zs_rs_read_unlock(rwlock_t *lock);
+bool zs_rs_write_trylock(rwlock_t *lock);
+void zs_rs_write_unlock(rwlock_t *lock);
+void zs_rs_cond_resched(void);
+
+/* shim.c: RCU */
+void zs_rs_rcu_read_lock(void);
+void zs_rs_rcu_read_unlock(void);
+void zs_rs_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
+void zs_rs_rcu_drain(void);
+
+/* shim.c: slab */
+struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
+				      unsigned int align, const char *pool);
+void zs_rs_cache_destroy(struct kmem_cache *cache);
+void *zs_rs_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
+void zs_rs_cache_free(struct kmem_cache *cache, void *object);
+
+/* shim.c: module and shrinker */
+unsigned int zs_rs_chain_size(void);
+void zs_rs_pin_module(void);
+size_t zs_rs_strlen(const char *s);
+typedef unsigned long (*zs_rs_shrink_fn)(struct shrinker *shrinker,
+					 struct shrink_control *sc);
+struct shrinker *zs_rs_shrinker_register(const char *pool_name, void *pool,
+					 zs_rs_shrink_fn count,
+					 zs_rs_shrink_fn scan);
+void *zs_rs_shrinker_pool(struct shrinker *shrinker);
+void zs_rs_shrinker_free(struct shrinker *shrinker);
+
+/* page.c */
+struct page *zs_rs_page_alloc(gfp_t gfp);
+void *zs_rs_page_address(struct page *page);
+void zs_rs_page_set_private(struct page *page, void *zspage);
+void *zs_rs_page_private(struct page *page);
+bool zs_rs_page_make_movable(struct page *page,
+			     const struct movable_operations *ops);
+void zs_rs_page_adopt(struct page *page, const struct movable_operations *ops);
+void zs_rs_page_copy(struct page *to, struct page *from);
+bool zs_rs_page_free(struct page *page);
+void zs_rs_page_free_locked(struct page *page);
+unsigned long zs_rs_page_disown_all(const struct movable_operations *ops);
+
+/* map_area.c */
+struct zs_rs_map_area {
+	void *buffer;	/* PAGE_SIZE bytes */
+	bool read_only;	/* the object mapped now need not be copied back */
+};
+
+int zs_rs_map_area_init(void);
+void zs_rs_map_area_exit(void);
+struct zs_rs_map_area *zs_rs_map_area_get(void);
+struct zs_rs_map_area *zs_rs_map_area_current(void);
+void zs_rs_map_area_put(void);
+
+/* debugfs.c */
+typedef void (*zs_rs_show_fn)(struct seq_file *seq, void *data);
+
+struct dentry *zs_rs_debugfs_root(void);
+struct dentry *zs_rs_debugfs_dir(const char *name);
+struct zs_rs_file;
+struct zs_rs_file *zs_rs_debugfs_file(const char *name, struct dentry *parent,
+				      zs_rs_show_fn show, void *data);
+void zs_rs_debugfs_file_free(struct zs_rs_file *file);
+void zs_rs_debugfs_remove(struct dentry *dentry);
+void zs_rs_seq_write(struct seq_file *seq, const void *text, size_t len);
+
+#endif /* _ZSMALLOC_RS_SHIM_H */

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fullness groups: zspages of a class, sorted by how much of them is in use, so that allocation
+//! finds the fullest with room and compaction the emptiest.
+
+use core::num::{NonZeroU16, NonZeroU32};
+
+/// Number of groups that a zspage with objects can be in.
+pub(crate) const GROUPS: usize = Fullness::ALL.len();
+
+/// How full a zspage is (`enum fullness_group`, less `ZS_INUSE_RATIO_0`, in which no zspage of ours
+/// ever is).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fullness {
+    Below10,
+    Below20,
+    Below30,
+    Below40,
+    Below50,
+    Below60,
+    Below70,
+    Below80,
+    Below90,
+    Below100,
+    Full,
+}
+
+impl Fullness {
+    /// All groups, by the tenths that are in use, rounded down.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Below10,
+        Self::Below20,
+        Self::Below30,
+        Self::Below40,
+        Self::Below50,
+        Self::Below60,
+        Self::Below70,
+        Self::Below80,
+        Self::Below90,
+        Self::Below100,
+        Self::Full,
+    ];
+
+    /// The group of a zspage with `inuse` of its `objects` in use (`get_fullness_group()`); `None`
+    /// if none is.
+    #[inline]
+    pub(crate) fn of(inuse: u16, objects: NonZeroU16) -> Option<Self> {
+        if inuse == 0 {
+            return None;
+        }
+        // Percent first, as in C, where 9.99 % is less than 10.
+        let percent = 100 * u32::from(inuse) / NonZeroU32::from(objects);
+        Some(*Self::ALL.get(percent as usize / 10).unwrap_or(&Self::Full))
+    }
+
+    /// Position in [`Self::ALL`].
+    #[inline]
+    pub(crate) fn slot(self) -> usize {
+        self as usize
+    }
+}
+
+/// Which groups have zspages: a bit each, so that the fullest and the emptiest are found at once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct GroupMask(u16);
+
+impl GroupMask {
+    /// The bit of a group.
+    #[inline]
+    fn bit(group: Fullness) -> u16 {
+        1 << group as u8
+    }
+
+    /// Notes whether `group` has zspages.
+    #[inline]
+    pub(crate) fn set(&mut self, group: Fullness, occupied: bool) {
+        if occupied {
+            self.0 |= Self::bit(group);
+        } else {
+            self.0 &= !Self::bit(group);
+        }
+    }
+
+    /// The groups with room for an object.
+    #[inline]
+    fn with_room(self) -> u16 {
+        self.0 & !Self::bit(Fullness::Full)
+    }
+
+    /// The fullest group with zspages and room.
+    #[inline]
+    pub(crate) fn fullest_with_room(self) -> Option<Fullness> {
+        let slot = self.with_room().checked_ilog2()?;
+        Fullness::ALL.get(slot as usize).copied()
+    }
+
+    /// The groups with zspages and room, the emptiest first.
+    pub(crate) fn emptiest_first(self) -> impl Iterator<Item = Fullness> {
+        let occupied = self.with_room();
+        Fullness::ALL
+            .into_iter()
+            .filter(move |&group| occupied & Self::bit(group) != 0)
+    }
+}

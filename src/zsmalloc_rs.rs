@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! zsmalloc_rs: the allocator under Linux's compressed memory, with RCU in place of page locks.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`zpool`] | front end: the `zpool_driver` table, by which zswap and zram allocate |
+//! | [`migrate`] | front end: the `movable_operations` table, by which pages migrate |
+//! | [`report`] | front end: debugfs |
+//! | [`zsmalloc`] | the allocator; start there |
+//! | [`sys`] | all that touches the kernel |
+
+mod migrate;
+mod report;
+mod sys;
+mod zpool;
+mod zsmalloc;
+
+use crate::sys::{debugfs::Dir, map_area::Areas, page, rcu};
+use kernel::prelude::*;
+
+module! {
+    type: Module,
+    name: "zsmalloc_rs",
+    author: "zsmalloc_rs developers",
+    description: "zsmalloc with RCU in place of page locks",
+    license: "GPL",
+    alias: ["zpool-zsmalloc_rs"],
+}
+
+/// All that is set up while the module is loaded, in the order in which it is taken down.
+struct Module {
+    driver: Option<zpool::Driver>,
+    debugfs: Option<Dir>,
+    _areas: Areas,
+}
+
+impl kernel::Module for Module {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let areas = Areas::new()?;
+        let debugfs = report::module_dir();
+        Ok(Self {
+            driver: Some(zpool::Driver::register(module)),
+            debugfs: Some(debugfs),
+            _areas: areas,
+        })
+    }
+}
+
+impl Drop for Module {
+    fn drop(&mut self) {
+        // No pool exists: each holds a reference to the module.
+        self.driver = None;
+        self.debugfs = None;
+
+        // Callbacks and readers are gone with the last pool, or go now; then the hooks, which are
+        // called for as long as somebody holds a page that names them.
+        rcu::drain();
+        if page::raced_frees() > 0 {
+            match page::disown_all() {
+                0 => (),
+                pages => pr_info!("{pages} freed pages were still held by page migration\n"),
+            }
+        }
+    }
+}
