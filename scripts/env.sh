@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# Sourced by every script here: where things live, which versions are pinned,
+# which toolchain is used, and the few helper functions they share.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/zsmalloc_rs
+
+LINUX=6.12
+BINDGEN_VERSION=0.73.2
+VNG_VERSION=1.42
+
+ARCH=${ARCH:-x86_64}
+FLAVOR=${FLAVOR:-release}
+JOBS=${JOBS:-$(nproc)}
+
+BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
+VNG_ROOT=$CACHE/virtme-ng-$VNG_VERSION
+
+# The kernel's Rust is built with the distribution's toolchain, whatever rustup
+# or pyenv has put in front of it.
+export PATH="$BINDGEN_ROOT/bin:/usr/bin:/usr/sbin:/bin:/sbin:$PATH"
+# rustup and make's own variables must not reach the kernel's build.
+unset RUSTUP_TOOLCHAIN RUSTC CARGO MAKEFLAGS MFLAGS MAKELEVEL
+export LC_ALL=C.UTF-8
+
+# Messages go to stderr: some scripts' output is a path.
+note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { note "$*"; exit 1; }
+
+# clang of the same LLVM as rustc's, so that both agree on the target.
+llvm_version() { /usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'; }
+
+kernel_arch() { # the kernel's name for $ARCH
+	case $ARCH in
+	x86_64) echo x86_64 ;;
+	arm64) echo arm64 ;;
+	*) die "ARCH=$ARCH: not one of x86_64, arm64" ;;
+	esac
+}
+
+kernel_image() { # the bootable image below a build directory
+	case $ARCH in
+	x86_64) echo arch/x86/boot/bzImage ;;
+	arm64) echo arch/arm64/boot/Image ;;
+	esac
+}
+
+# make for the kernel, with the toolchain named once.
+kmake() {
+	LIBCLANG_PATH=/usr/lib/llvm-$(llvm_version)/lib \
+		make ARCH="$(kernel_arch)" LLVM="-$(llvm_version)" "$@"
+}
+
+# lock NAME: one builder at a time; the lock goes with the process.
+lock() {
+	mkdir -p "$CACHE/lock"
+	exec 9>"$CACHE/lock/$1"
+	if ! flock -n 9; then
+		note "waiting for another build of $1"
+		flock 9
+	fi
+}
