@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by the tests: TAP output in the conventions of the kernel's selftests
+# (ktap_helpers.sh), and what several of them need.  Not a test (it is not
+# executable).
+#
+# A test case is a function.  It runs in a subshell under `set -e`; the function
+# tear_down of the test runs at its end, whatever happened.  `fail REASON` and
+# `skip REASON` end it.
+#
+# TYPE   the zpool type to test
+# SCALE  multiplies sizes and times: 1 is what a guest without KVM does in
+#        about four minutes, with everything that a debug kernel checks eight
+#
+# Some of what is set here is for those who source this file:
+# shellcheck disable=SC2034
+set -euo pipefail
+export LC_ALL=C
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export PATH=${GUEST_BIN:+$GUEST_BIN:}$PATH:$here
+
+TYPE=${TYPE:-zsmalloc_rs}
+SCALE=${SCALE:-1}
+SEED=${SEED:-1}
+KSFT_FAIL=1
+KSFT_SKIP=4
+
+debugfs=/sys/kernel/debug
+stats=$debugfs/zsmalloc_rs/stats
+page_size=$(getconf PAGESIZE)
+# How long C zsmalloc may take to free what it deferred; ours defers nothing.
+settle=0
+[ "$TYPE" = zsmalloc_rs ] || settle=5000
+
+tap_nr=0
+tap_failed=0
+tap_reason=$(mktemp)
+trap 'rm -f "$tap_reason"' EXIT
+
+# QEMU without KVM translates code by virtual address and keeps that with the
+# physical page.  Where each process is at an address of its own, the pages of
+# libc and bash collect translations without end, and once such a page is used
+# for data, each store into it takes a second.
+echo 0 >/proc/sys/kernel/randomize_va_space
+
+# The functions of the test may replace it.
+tear_down() { :; }
+
+note() { echo "# $*"; }
+
+fail() {
+	echo "$*" >"$tap_reason"
+	exit $KSFT_FAIL
+}
+
+skip() {
+	echo "$*" >"$tap_reason"
+	exit $KSFT_SKIP
+}
+
+# tap_begin: before the first case
+tap_begin() {
+	echo "TAP version 13"
+	[ -d $debugfs/zswap ] || mount -t debugfs debugfs $debugfs 2>/dev/null || true
+}
+
+# tap_case DESCRIPTION FUNCTION [ARGUMENT...]
+tap_case() {
+	local what=$1 code start=$SECONDS
+	shift
+	: >"$tap_reason"
+	set +e
+	(
+		set -e
+		trap tear_down EXIT
+		trap 'note "line $LINENO: $BASH_COMMAND"' ERR
+		"$@"
+	) 2>&1 | sed '/^#/!s/^/# /'
+	code=${PIPESTATUS[0]}
+	set -e
+	tap_nr=$((tap_nr + 1))
+	case $code in
+	0) echo "ok $tap_nr $what" ;;
+	4) echo "ok $tap_nr $what # SKIP $(cat "$tap_reason")" ;;
+	*)
+		note "$(cat "$tap_reason") (exit code $code)"
+		echo "not ok $tap_nr $what"
+		tap_failed=$((tap_failed + 1))
+		;;
+	esac
+	[ $((SECONDS - start)) -lt 10 ] || note "$what: $((SECONDS - start)) s"
+}
+
+# tap_end: after the last one
+tap_end() {
+	echo "1..$tap_nr"
+	[ $tap_failed = 0 ] || exit $KSFT_FAIL
+}
+
+# --- the test module
+
+# zt CASE [KEY=VALUE...]: run a case of zpool_test; fails or skips as it does.
+# Its notes are printed, and kept in $zt_notes.
+zt() {
+	local verdict out
+	modprobe zpool_test || fail "the module zpool_test does not load"
+	exec {zt_fd}<>$debugfs/zpool_test/run
+	if ! echo "$*" >&"$zt_fd"; then
+		exec {zt_fd}>&-
+		fail "zpool_test does not take: $*"
+	fi
+	out=$(cat <&"$zt_fd")
+	exec {zt_fd}>&-
+	verdict=${out%%$'\n'*}
+	zt_notes=$(sed -n 's/^# //p' <<<"$out")
+	sed -n 's/^#/#  /p' <<<"$out"
+	case $verdict in
+	ok) ;;
+	skip*) skip "${verdict#skip }" ;;
+	*) fail "$*: ${verdict#fail }" ;;
+	esac
+}
+
+# The number in the note "NAME N" of the last case.
+zt_number() { sed -n "s/^$1 //p" <<<"$zt_notes" | tail -1; }
+
+# Give the test module the functions of the migration core.
+zt_core() {
+	local args
+	args=$(awk '$3 ~ /^(isolate_movable_page|putback_movable_pages|migrate_pages)$/ {
+			print $3 "=" $1 }' /proc/kallsyms | tr '\n' ' ')
+	# shellcheck disable=SC2086 # three arguments
+	zt core $args
+}
+
+# Let go of every pool of the test module.
+zt_unload() { ! grep -q '^zpool_test ' /proc/modules || rmmod zpool_test; }
+
+# --- the module under test
+
+is_ours() { [ "$TYPE" = zsmalloc_rs ]; }
+
+# counter NAME: a counter of the whole module
+counter() {
+	local value
+	value=$(awk -v name="$1" '$1 == name { print $2 }' $stats)
+	[ -n "$value" ] || fail "no counter $1 in $stats"
+	echo "$value"
+}
+
+# What the kernel thinks zsmalloc's pages are, ours and C's.
+nr_zspages() {
+	echo 1 >/proc/sys/vm/stat_refresh
+	awk '$1 == "nr_zspages" { print $2 }' /proc/vmstat
+}
+
+# Bookkeeping of every pool of ours, where the kernel offers the check.
+integrity() {
+	local f verdict
+	for f in "$debugfs"/zsmalloc_rs/*/check; do
+		[ -e "$f" ] || continue
+		verdict=$(cat "$f")
+		[ "$verdict" = ok ] || fail "${f%/check}: $verdict"
+	done
+}
+
+# --- the kernel
+
+is_debug() { [ -e $debugfs/kmemleak ]; }
+
+# Retry a command for some seconds.
+eventually() {
+	local tries=$(($1 * 10))
+	shift
+	until "$@"; do
+		[ $((tries--)) -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# background CMD...: run it again and again until background_stop
+background() {
+	while :; do
+		"$@" || true
+		sleep 0.2
+	done >/dev/null 2>&1 &
+	background_pids+=($!)
+}
+
+background_pids=()
+background_stop() {
+	local pid
+	for pid in "${background_pids[@]}"; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	background_pids=()
+}
+
+compact_memory() { echo 1 >/proc/sys/vm/compact_memory; }
+# 4 is that the kernel does not log it from now on, 2 is slabs; it takes no sum.
+shrink_slabs() { echo 4 >/proc/sys/vm/drop_caches && echo 2 >/proc/sys/vm/drop_caches; }
+
+# Make the kernel find huge pages, more than it will: it has to migrate whatever
+# is in the way.  A number beyond all bounds would be the same, but takes minutes.
+huge_pages() {
+	local before
+	before=$(cat /proc/sys/vm/nr_hugepages)
+	awk '/^MemTotal/ { m = $2 } /^Hugepagesize/ { h = $2 } END { print int(m / h * 0.7) }' \
+		/proc/meminfo >/proc/sys/vm/nr_hugepages
+	note "$(cat /proc/sys/vm/nr_hugepages) huge pages"
+	echo "$before" >/proc/sys/vm/nr_hugepages
+}
+
+# Objects that nothing refers to any more.  The first scan may see what was only
+# just freed, so what counts is what is still there after a grace period.
+leaks() {
+	is_debug || return 0
+	sleep 6 # younger objects are never reported
+	echo scan >$debugfs/kmemleak
+	echo scan >$debugfs/kmemleak
+	cat $debugfs/kmemleak
+}

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Loading and unloading, refusing to unload, and the module's parameter.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tear_down() {
+	zt_unload
+	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
+}
+
+# What a loaded module may leave behind, as text that can be compared.
+traces() {
+	echo 1 >/proc/sys/vm/stat_refresh
+	awk '{ print $1 }' /proc/slabinfo | grep -E 'zs|zt-' | sort || true
+	find "$debugfs" -maxdepth 1 -name '*zsmalloc*' | sort
+	find "$debugfs/shrinker" -maxdepth 1 -name '*zt-*' 2>/dev/null | sort
+	grep -E 'zsmalloc_rs|zpool_test' /proc/modules || true
+	grep '^nr_zspages ' /proc/vmstat
+}
+
+loaded() {
+	modprobe zsmalloc_rs "$@" || fail "the module does not load"
+	[ -e "$stats" ] || fail "no $stats"
+}
+
+unloaded() {
+	rmmod zsmalloc_rs || fail "the module does not unload"
+	[ ! -e $debugfs/zsmalloc_rs ] || fail "debugfs keeps zsmalloc_rs"
+}
+
+times() { # N [CASE...]: load, do something, unload
+	local n=$1 i before
+	shift
+	tear_down
+	before=$(traces)
+	for ((i = 1; i <= n; i++)); do
+		loaded
+		[ $# = 0 ] || zt "$@" >/dev/null
+		zt_unload
+		unloaded
+	done
+	eventually 5 test "$(traces)" = "$before" || {
+		diff <(echo "$before") <(traces) || true
+		fail "something is left"
+	}
+}
+
+in_use() {
+	local refused
+	loaded
+	zt fill type=zsmalloc_rs count=100
+	! rmmod zsmalloc_rs 2>/dev/null || fail "rmmod unloaded a module in use"
+	refused=$(delmod zsmalloc_rs) && fail "the kernel unloaded a module in use"
+	note "delete_module: $refused"
+	[ "$refused" = EAGAIN ] || [ "$refused" = EBUSY ] || fail "refused with $refused"
+	zt verify
+	zt drop
+	unloaded
+}
+
+# The parameter, as it is read back, and that the allocator works with it.
+chain_size() { # N
+	local got
+	loaded "chain_size=$1"
+	got=$(cat /sys/module/zsmalloc_rs/parameters/chain_size)
+	[ "$got" = "$1" ] || fail "chain_size=$1 reads back as $got"
+	[ "$(stat -c %a /sys/module/zsmalloc_rs/parameters/chain_size)" = 444 ] ||
+		fail "chain_size can be written"
+	zt sizes type=zsmalloc_rs order=random copies=2 step=7
+	# a bug of C zsmalloc's once: migration after the chain size had changed
+	zt fill type=zsmalloc_rs count=1500 dist=uniform
+	zt thin percent=50
+	shrink_slabs
+	huge_pages
+	zt verify
+	integrity
+	zt drop
+	zt_unload
+	unloaded
+}
+
+default_chain_size() {
+	loaded
+	[ "$(cat /sys/module/zsmalloc_rs/parameters/chain_size)" = 8 ] ||
+		fail "chain_size is $(cat /sys/module/zsmalloc_rs/parameters/chain_size) without being set"
+	unloaded
+}
+
+refused() { # VALUE
+	if modprobe zsmalloc_rs "chain_size=$1" 2>/dev/null; then
+		fail "chain_size='$1' was taken, as $(cat /sys/module/zsmalloc_rs/parameters/chain_size)"
+	fi
+	! grep -q ^zsmalloc_rs /proc/modules || fail "chain_size='$1': half loaded"
+	[ ! -e $debugfs/zsmalloc_rs ] || fail "chain_size='$1': debugfs keeps zsmalloc_rs"
+}
+
+all_refused() {
+	local value
+	for value in 0 1 3 17 1000 -1 4294967304 abc '' 8x; do
+		refused "$value"
+	done
+	loaded
+	unloaded
+}
+
+no_leak() {
+	local found
+	is_debug || skip "kernel without KMEMLEAK"
+	found=$(leaks)
+	[ -z "$found" ] || { echo "$found" && fail "kmemleak found something"; }
+}
+
+tap_begin
+tap_case "load and unload, 20 times" times 20
+tap_case "load, use and unload, 5 times" times 5 pools type=zsmalloc_rs rounds=1 count=200
+tap_case "unload is refused while a pool exists" in_use
+tap_case "chain_size is 8 if not set" default_chain_size
+sizes="4 5 16"
+! is_debug || sizes="4 16"
+for size in $sizes; do
+	tap_case "chain_size=$size" chain_size "$size"
+done
+tap_case "chain_size: bad values are refused" all_refused
+tap_case "nothing leaked" no_leak
+tap_end

@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What make run does in the guest: real memory, well past its RAM, is stored by
+# zsmalloc_rs, read back while memory is compacted, and every page is compared.
+#
+#   tests/guest/workload.sh [MIB]
+#
+# Exit code 0 only if all that left RAM was stored by zsmalloc_rs, and is right.
+# COMPRESSOR chooses zswap's compressor, TYPE another zpool type to compare with.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/guest/zswap-lib.sh
+. "$(dirname "$0")/zswap-lib.sh"
+
+ram=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+mib=${1:-$((ram * 3 / 2))}
+trap leave EXIT
+
+# However it ends: leave no memory in swap, no swap, and zswap as it was.
+leave() {
+	local code=$?
+	trap - EXIT
+	set +e
+	background_stop
+	memfill_stop
+	swap_off
+	zswap_off
+	[ $code = 0 ] || echo "FAILED: $(cat "$tap_reason")"
+	rm -f "$tap_reason"
+	exit $code
+}
+
+row() { printf '  %-34s %s\n' "$1" "$2"; }
+mib_of() { awk -v b="$1" 'BEGIN { printf "%.1f MiB", b / 1048576 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }'; }
+
+start() {
+	local version
+	version=$(uname -r)
+	echo "$TYPE on Linux $version, $(nproc) CPUs, $ram MiB of RAM"
+	! is_ours || modprobe zsmalloc_rs || fail "the module zsmalloc_rs does not load"
+	swap_on $((mib * 2))
+	zswap_on "$TYPE"
+	disk=$(swapped_to_disk)
+	rejected=$(zswap_rejected)
+	back=$(zswap_count written_back_pages)
+	zeros=$(swapped_zeros)
+	migrated=0
+	! is_ours || migrated=$(counter pages_migrated)
+	row "zswap" "$(cat "$zswap/zpool"), $(cat "$zswap/compressor")"
+}
+
+# What is swapped out, where, and what it takes.  Another process may be swapped
+# while this reads, so it reads until the figures fit each other.
+measure() {
+	local tries=50
+	while :; do
+		stored=$(zswap_count stored_pages)
+		cached=$(awk -v page="$page_size" '/^SwapCached/ { print int($2 * 1024 / page) }' /proc/meminfo)
+		pool=$(zswap_count pool_total_size)
+		compressed=$(memfill_compressed)
+		swapped=$(memfill_swapped)
+		objects=$(zswap_objects "$TYPE")
+		if [ "$objects" = "$stored" ] || [ $((tries--)) = 0 ]; then
+			break
+		fi
+		sleep 0.1
+	done
+}
+
+report_stored() {
+	local original=$((stored * page_size))
+	row "memory filled" "$memfill_pages pages, $mib MiB (left out: $memfill_left_out pages that do not compress)"
+	row "swapped out" "$swapped pages"
+	row "stored in zswap" "$stored pages, $objects of them by $TYPE"
+	row "  original" "$original bytes ($(mib_of $original))"
+	row "  compressed" "$compressed bytes ($(mib_of "$compressed"))"
+	row "  pool" "$pool bytes ($(mib_of "$pool"))"
+	row "  density" "$(ratio "$compressed" "$pool") of the pool is data; $(ratio $original "$pool") bytes stored in a byte"
+}
+
+report_life() {
+	is_ours || return 0
+	row "pages migrated" "$(($(counter pages_migrated) - migrated))"
+	row "compactions" "$(counter compactions), which freed $(counter pages_compacted) pages"
+	row "migrations refused" "page freed $(counter migrate_refused_freed), zspage unlisted $(counter migrate_refused_unlisted), in use $(counter migrate_busy)"
+	row "isolations refused" "page freed $(counter isolate_refused_freed)"
+	row "zspages freed through RCU" "$(counter zspages_freed_rcu), at most $(counter zspages_rcu_pending_peak) waiting"
+}
+
+# Why zswap did not store something, since boot.
+rejects() { grep -v ' 0$' <(cd "$zswap_debug" && grep -H . reject_* | tr : ' ') || true; }
+
+check_stored() { # while all is swapped out and nothing moves
+	[ "$swapped" -gt $((memfill_pages * 9 / 10)) ] ||
+		fail "only $swapped of $memfill_pages pages left RAM"
+	zeros=$(($(swapped_zeros) - zeros))
+	# Readahead may have brought pages back that nobody has touched yet: they are
+	# in RAM again, in the swap cache, and zswap has given up its copy.
+	[ $((stored + zeros + cached)) -ge "$swapped" ] || rejects
+	[ $((stored + zeros + cached)) -ge "$swapped" ] ||
+		fail "$swapped pages left RAM, zswap stores $stored, $zeros held nothing but zeros, $cached are in the swap cache"
+	[ "$objects" = "$stored" ] ||
+		fail "zswap stores $stored pages, $TYPE has $objects"
+}
+
+check_disk() {
+	local to_disk=$(($(swapped_to_disk) - disk))
+	local n=$(($(zswap_rejected) - rejected)) b=$(($(zswap_count written_back_pages) - back))
+	row "not stored" "rejected by zswap $n, written back $b, gone to disk $to_disk"
+	[ "$n" = 0 ] || rejects
+	[ $((n + b + to_disk)) = 0 ] || fail "not all was stored by $TYPE"
+}
+
+finish() {
+	memfill_stop
+	swap_off
+	zswap_off
+	is_ours || return 0
+	eventually 20 rmmod zsmalloc_rs 2>/dev/null || fail "the module does not unload afterwards"
+	row "afterwards" "zswap on C zsmalloc, module unloaded"
+}
+
+start
+began=$SECONDS
+memfill_start "$mib"
+memfill_swap_out
+filling=$((SECONDS - began))
+measure
+report_stored
+check_stored
+[ "$stored" -gt 0 ] || fail "zswap stored nothing"
+
+# Reading brings pages back, which drives others out again: both ways are busy.
+began=$SECONDS
+background compact_memory
+memfill_verify
+background_stop
+integrity
+reading=$((SECONDS - began))
+
+report_life
+check_disk
+if is_ours; then
+	[ "$(counter pages_migrated)" -gt "$migrated" ] || fail "no page was migrated"
+fi
+row "verified" "$memfill_pages of $memfill_pages pages, while memory was compacted"
+row "time" "$filling s to fill and store, $reading s to read back"
+finish
+echo "ok: all of it was stored by $TYPE and came back right"

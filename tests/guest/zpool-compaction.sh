@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The shrinker: sparse zspages become fewer, every object stays.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+count=$((20000 * SCALE))
+! is_debug || count=$((3000 * SCALE))
+
+tear_down() {
+	background_stop
+	zt_unload
+}
+
+# fill and thin out; sets $pages
+sparse() { # DISTRIBUTION PERCENT
+	zt fill "type=$TYPE" "dist=$1" size=160 "count=$count" "seed=$SEED"
+	zt thin "percent=$2" "seed=$SEED"
+	pages=$(zt_number pages)
+}
+
+compacts() { # DISTRIBUTION
+	local pages before after=0
+	sparse "$1" 66
+	! is_ours || before=$(counter pages_compacted)
+	shrink_slabs
+	zt verify
+	after=$(zt_number pages)
+	integrity
+	[ "$after" -lt "$pages" ] || fail "$pages pages before, $after after"
+	if is_ours; then
+		[ "$(counter pages_compacted)" -gt "$before" ] || fail "pages_compacted did not rise"
+		[ $((pages - after)) = $(($(counter pages_compacted) - before)) ] ||
+			fail "$((pages - after)) pages fewer, pages_compacted rose by $(($(counter pages_compacted) - before))"
+	fi
+	zt refill "dist=$1" size=160 "seed=$((SEED + 1))"
+	zt verify
+	zt drop "settle=$settle"
+}
+
+# Again and again, with changes in between.
+repeatedly() {
+	local i pages
+	sparse compressed 50
+	for i in 1 2 3 4; do
+		shrink_slabs
+		zt verify
+		zt refill dist=compressed "seed=$((SEED + i))"
+		zt thin "percent=$((i * 20))" "seed=$((SEED + i))"
+	done
+	integrity
+	zt drop "settle=$settle"
+}
+
+held() {
+	local n
+	read -r n <"$debugfs/zpool_test/held"
+	[ "$n" != 0 ]
+}
+
+# Objects that are mapped stay where they are: nobody waits for them.  While
+# sparse zspages are compacted, somebody maps an object here and there.
+mapped() {
+	local pages before seed holder
+	sparse one 90
+	! is_ours || before=$(counter compact_skipped_mapped)
+	for seed in 1 2 3 4 5 6 7 8 9 10; do
+		(zt hold rounds=20 ms=100 "seed=$seed") &
+		holder=$!
+		# On a busy host the holder may be done before we look: once more.
+		! eventually 10 held || shrink_slabs
+		wait $holder || fail "an object changed while it was mapped"
+		! is_ours || [ "$(counter compact_skipped_mapped)" = "$before" ] || break
+		zt refill dist=one size=160
+		zt thin percent=90 "seed=$seed"
+	done
+	zt verify
+	integrity
+	zt drop "settle=$settle"
+	! is_ours || [ "$(counter compact_skipped_mapped)" -gt "$before" ] ||
+		fail "no zspage was skipped because it was mapped"
+}
+
+# Several compactors at once, while the pool is in use.
+parallel() {
+	background shrink_slabs
+	background shrink_slabs
+	background shrink_slabs
+	zt stress "type=$TYPE" "ms=$((2000 * SCALE))" "seed=$SEED" "settle=$settle"
+	background_stop
+}
+
+tap_begin
+tap_case "compaction keeps every object, of compressed pages" compacts compressed
+tap_case "compaction keeps every object, of all sizes" compacts uniform
+tap_case "compaction keeps every object, of one small size" compacts one
+tap_case "compaction, filling and thinning out by turns" repeatedly
+tap_case "compaction skips what is mapped" mapped
+tap_case "compaction by several at once, under load" parallel
+tap_end

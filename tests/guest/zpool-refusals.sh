@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Freeing against migration: pages that somebody has isolated, or just holds,
+# while their zspage is freed.  The test module makes the races certain.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tear_down() {
+	zt_unload
+}
+
+# raced OP COUNTER...: each counter has to rise
+raced() {
+	local op=$1 c
+	local -A before
+	shift
+	zt_core
+	modprobe zsmalloc_rs
+	for c; do
+		before[$c]=$(counter "$c")
+	done
+	zt raced "type=$TYPE" "op=$op" rounds=40 "settle=$settle"
+	is_ours || return 0
+	for c; do
+		note "$c rose by $(($(counter "$c") - before[$c]))"
+		[ "$(counter "$c")" -gt "${before[$c]}" ] || fail "$c did not rise"
+	done
+}
+
+# Both at the same instant, thousands of times.  A zspage that is off its list
+# already while its page is not yet freed is met within some of them.
+race() {
+	local before seed
+	zt_core
+	modprobe zsmalloc_rs
+	before=$(counter migrate_refused_unlisted)
+	for seed in 1 2 3 4 5 6 7 8; do
+		zt race "type=$TYPE" "rounds=$((500 * SCALE))" "seed=$((SEED + seed))" "settle=$settle"
+		is_ours || return 0
+		if [ "$(counter migrate_refused_unlisted)" -gt "$before" ]; then
+			note "migrate_refused_unlisted rose by $(($(counter migrate_refused_unlisted) - before))"
+			return 0
+		fi
+	done
+	fail "no migration met a zspage that was off its list"
+}
+
+# The module goes while somebody holds pages that it had; they let go later.
+unload() {
+	zt_core
+	zt raced "type=$TYPE" hold=1 rounds=40
+	[ "$(counter raced_frees)" -ge 40 ] || fail "raced_frees is $(counter raced_frees)"
+	rmmod zsmalloc_rs
+	compact_memory
+	zt raced-release
+	modprobe zsmalloc_rs
+	zt raced "type=$TYPE" op=migrate rounds=4
+}
+
+# The same, with the kernel compacting all the time.
+unload_busy() {
+	local round
+	zt_core
+	background compact_memory
+	for round in 1 2 3 4 5; do
+		note "round $round"
+		zt raced "type=$TYPE" hold=1 rounds=8
+		rmmod zsmalloc_rs
+		zt raced-release
+	done
+	background_stop
+}
+
+tap_begin
+tap_case "isolated, freed, put back" raced putback raced_frees
+tap_case "held, freed: cannot be isolated any more" raced isolate raced_frees isolate_refused_freed
+tap_case "isolated, freed: cannot be migrated any more" raced migrate raced_frees migrate_refused_freed
+tap_case "freed and migrated at the same instant" race
+if is_ours; then
+	tap_case "unload with pages in other hands" unload
+	tap_case "unload with pages in other hands, while memory is compacted" unload_busy
+fi
+tap_end

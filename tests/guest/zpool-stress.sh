@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Threads that store, verify and free, and pools that come and go.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+tear_down() {
+	background_stop
+	zt_unload
+}
+
+stress() { # DISTRIBUTION THREADS
+	zt stress "type=$TYPE" "dist=$1" "threads=$2" "ms=$((3000 * SCALE))" \
+		"seed=$SEED" "settle=$settle"
+}
+
+pools() { # POOLS ROUNDS COUNT
+	local before
+	before=$(nr_zspages)
+	background compact_memory
+	background shrink_slabs
+	zt pools "type=$TYPE" "pools=$1" "rounds=$2" "count=$3" "seed=$SEED" \
+		"settle=$settle"
+	background_stop
+	eventually 5 test "$(nr_zspages)" = "$before" ||
+		fail "nr_zspages was $before, is $(nr_zspages)"
+}
+
+# Pools of both allocators side by side.
+side_by_side() {
+	local slot=0 type
+	for type in zsmalloc_rs zsmalloc zsmalloc_rs zsmalloc; do
+		zt fill "slot=$slot" "type=$type" "name=zt-side$slot" count=4000 "seed=$slot"
+		slot=$((slot + 1))
+	done
+	zt thin slot=0
+	zt thin slot=1
+	shrink_slabs
+	compact_memory
+	for slot in 0 1 2 3; do
+		zt verify "slot=$slot"
+	done
+	integrity
+	zt drop slot=2 "settle=5000"
+	for slot in 0 1 3; do
+		zt verify "slot=$slot"
+		zt drop "slot=$slot" settle=5000
+	done
+}
+
+rounds=10
+! is_debug || rounds=3
+tap_begin
+tap_case "one thread" stress uniform 1
+tap_case "two threads, small objects" stress small 2
+tap_case "eight threads, compressed pages" stress compressed 8
+tap_case "pools in a loop, several at once, while memory is compacted" pools 5 $((rounds * SCALE)) 600
+tap_case "small pools in a loop, while memory is compacted" pools 2 $((rounds * 2 * SCALE)) 5
+tap_case "pools of both allocators side by side" side_by_side
+tap_end

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by the zram-* tests: making, filling and comparing zram devices.  Not a
+# test (it is not executable).
+#
+# What a case makes (devices, mounts, swap, loop devices, control groups,
+# background jobs) it puts on the lists below; tear_down takes it away.
+#
+# Much of what is set here is for those who source this file:
+# shellcheck disable=SC2034
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+ALLOCATORS=${ZRAM_ALLOCATORS:-zsmalloc zsmalloc_rs}
+page=$page_size
+MB=1048576
+
+zram_begin() {
+	tap_begin
+	work=$(mktemp -d /tmp/zram.XXXXXX)
+	trap 'rm -rf "$work" "$tap_reason"' EXIT
+	modprobe -r zram 2>/dev/null || true
+	tap_case "the zram module loads" modprobe zram num_devices=0
+	[ "$tap_failed" = 0 ] || tap_end
+}
+
+zram_end() {
+	tap_case "and is unloaded without a rest" modprobe -r zram
+	tap_end
+}
+
+# --- what a case makes, and its end
+
+devices=() mounts=() swaps=() loops=() groups=() jobs=()
+
+tear_down() {
+	local code=$? x
+	set +e
+	trap - EXIT ERR
+	{
+		for x in "${jobs[@]}"; do kill "$x"; wait "$x"; done
+		for x in "${swaps[@]}"; do swapoff "$x"; done
+		for x in "${mounts[@]}"; do umount "$x"; done
+	} 2>/dev/null
+	for x in "${devices[@]}"; do
+		[ -e "/sys/block/zram$x" ] || continue
+		remove_device "$x" || { echo "zram$x cannot be removed"; code=1; }
+	done
+	for x in "${loops[@]}"; do losetup -d "$x"; done
+	for x in "${groups[@]}"; do rmdir "$x"; done
+	exit "$code"
+}
+
+remove_device() { # a process that is just ending may still hold it open
+	local i
+	for i in {1..50}; do
+		# a bare return in a trap takes the status from before the trap
+		echo "$1" >/sys/class/zram-control/hot_remove && return 0
+		sleep 0.1
+	done 2>/dev/null
+	return 1
+}
+
+# new_device [ALLOCATOR [DISKSIZE]]: sets nr, dev and sys
+new_device() {
+	nr=$(cat /sys/class/zram-control/hot_add)
+	dev=/dev/zram$nr
+	sys=/sys/block/zram$nr
+	devices+=("$nr")
+	[ -z "${1:-}" ] || echo "$1" >"$sys/allocator"
+	[ -z "${2:-}" ] || echo "$2" >"$sys/disksize"
+}
+
+# --- sysfs
+
+# mm_stat SYS FIELD...
+mm_stat() {
+	local sys=$1 orig_data_size compr_data_size mem_used_total mem_limit mem_used_max
+	local same_pages pages_compacted huge_pages huge_pages_since f
+	# the fields are named by the caller
+	# shellcheck disable=SC2034
+	read -r orig_data_size compr_data_size mem_used_total mem_limit mem_used_max \
+		same_pages pages_compacted huge_pages huge_pages_since <"$sys/mm_stat"
+	shift
+	for f; do echo "${!f}"; done
+}
+
+# stat_is SYS FIELD OPERATOR VALUE, with the operators of test(1)
+stat_is() {
+	local v
+	v=$(mm_stat "$1" "$2")
+	test "$v" "$3" "$4" || fail "${1##*/}: $2 is $v, expected $3 $4"
+}
+
+selected() { # SYS: the allocator in brackets
+	sed -n 's/.*\[\(.*\)\].*/\1/p' "$1/allocator"
+}
+
+# write_fails FILE VALUE ERRNO: writing must fail, and with this error
+write_fails() {
+	local msg want
+	case $3 in
+	EBUSY) want="Device or resource busy" ;;
+	EINVAL) want="Invalid argument" ;;
+	ENOMEM) want="Cannot allocate memory" ;;
+	*) fail "write_fails: $3?" ;;
+	esac
+	if msg=$({ printf '%s' "$2" >"$1"; } 2>&1); then
+		fail "'$2' was accepted by $1"
+	fi
+	[[ $msg == *"$want"* ]] || fail "'$2' into $1: not $3 but: $msg"
+}
+
+# --- data
+
+# make_corpus FILE MEGABYTES: half text, half binaries, no page like another
+make_corpus() {
+	local text=(usr/share) half=$(($2 * MB / 2))
+	[ ! -d /corpus ] || text=(corpus)
+	# tar is told to stop by a closed pipe
+	{
+		{ tar -C / -cf - "${text[@]}" 2>/dev/null || true; } | head -c "$half"
+		{ tar -C / -cf - usr/bin usr/sbin usr/lib 2>/dev/null || true; } | head -c "$half"
+	} >"$1"
+	[ "$(wc -c <"$1")" = $((half * 2)) ] || fail "not enough data for $2 MB"
+}
+
+make_random() { # FILE MEGABYTES
+	head -c $(($2 * MB)) /dev/urandom >"$1"
+}
+
+# store FILE DEVICE OFFSET_MB, past the page cache
+store() {
+	dd if="$1" of="$2" bs=1M seek="$3" oflag=direct conv=notrunc status=none
+}
+
+# same FILE DEVICE OFFSET_MB [BYTES]
+same() {
+	local size=${4:-$(wc -c <"$1")}
+	dd if="$2" bs=1M skip="$3" count="$size" iflag=direct,count_bytes status=none |
+		cmp - <(head -c "$size" "$1") || fail "$2 at $3 MB is not what was stored"
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Several pools at once, and pools that come and go.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+
+#include "zpool_test.h"
+
+#define ZT_MAX_POOLS	8
+
+/* Pools are filled in turns, so that their pages lie mixed up in memory. */
+static int zt_pools_fill(struct zt_store *stores, unsigned int nr,
+			 struct zt_ctx *ctx)
+{
+	unsigned long i;
+	unsigned int p;
+	u32 size;
+	int ret;
+
+	for (i = 0; i < stores[0].nr; i++) {
+		for (p = 0; p < nr; p++) {
+			size = zt_dist_size("uniform", &ctx->rnd, i, 0);
+			ret = zt_obj_new(&stores[p], ctx, i, size);
+			if (ret)
+				return zt_fail(ctx->run, "pool %u, size %u: error %d",
+					       p, size, ret);
+		}
+		if (zt_breathe(ctx->run))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* Empty and destroy one pool: those that are left must not notice. */
+static int zt_pools_destroy(struct zt_store *stores, unsigned int nr,
+			    struct zt_ctx *ctx)
+{
+	unsigned int p, q;
+	int ret = 0;
+
+	for (p = 0; p < nr && !ret; p++) {
+		ret = zt_store_empty(&stores[p], ctx);
+		zt_store_exit(&stores[p]);
+		for (q = p + 1; q < nr && !ret; q++)
+			ret = zt_store_verify(&stores[q], ctx);
+	}
+	return ret;
+}
+
+static int zt_pools_round(struct zt_store *stores, unsigned int nr,
+			  struct zt_ctx *ctx)
+{
+	const char *type = zt_str(ctx->run, "type", "zsmalloc_rs");
+	unsigned long count = max(zt_num(ctx->run, "count", 500), 1UL);
+	char name[16];
+	unsigned int p;
+	int ret = 0;
+
+	for (p = 0; p < nr && !ret; p++) {
+		snprintf(name, sizeof(name), "zt-pool%u", p);
+		ret = zt_store_init(&stores[p], ctx->run, type, name, count);
+		/* Same numbers in every pool, but not the same content. */
+		stores[p].seed += p << 16;
+	}
+	if (!ret)
+		ret = zt_pools_fill(stores, nr, ctx);
+	if (!ret)
+		ret = zt_pools_destroy(stores, nr, ctx);
+	for (p = 0; p < nr; p++)
+		zt_store_exit(&stores[p]);
+	return ret;
+}
+
+/* pools type= pools= rounds= count= seed= settle= */
+int zt_case_pools(struct zt_run *run)
+{
+	unsigned int nr = clamp(zt_num(run, "pools", 4), 1UL,
+				(unsigned long)ZT_MAX_POOLS);
+	unsigned long rounds = zt_num(run, "rounds", 5);
+	struct zt_store stores[ZT_MAX_POOLS] = {};
+	struct zt_ctx ctx;
+	int ret;
+
+	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
+	while (!ret && rounds--)
+		ret = zt_pools_round(stores, nr, &ctx);
+	zt_ctx_exit(&ctx);
+	return ret;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions: a pool that stays between commands, so that user space can make
+ * the kernel compact, reclaim or migrate in between.  slot=N chooses one of a
+ * few, so that several pools can be in use at once.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+
+#include "zpool_test.h"
+
+#define ZT_SLOTS	4
+
+static struct zt_session {
+	struct mutex lock;	/* held for the length of a command */
+	struct zt_store store;
+} zt_sessions[ZT_SLOTS] = {
+	{ .lock = __MUTEX_INITIALIZER(zt_sessions[0].lock) },
+	{ .lock = __MUTEX_INITIALIZER(zt_sessions[1].lock) },
+	{ .lock = __MUTEX_INITIALIZER(zt_sessions[2].lock) },
+	{ .lock = __MUTEX_INITIALIZER(zt_sessions[3].lock) },
+};
+
+/* Run @fn on the session's store, which must (or must not) exist already. */
+static int zt_session(struct zt_run *run, bool exists,
+		      int (*fn)(struct zt_store *store, struct zt_ctx *ctx))
+{
+	unsigned long slot = zt_num(run, "slot", 0);
+	struct zt_session *session;
+	struct zt_ctx ctx;
+	int ret;
+
+	if (slot >= ZT_SLOTS)
+		return zt_fail(run, "no slot %lu", slot);
+	session = &zt_sessions[slot];
+	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
+	if (ret)
+		return ret;
+	mutex_lock(&session->lock);
+	if (exists != !!session->store.zpool)
+		ret = zt_fail(run, exists ? "slot %lu has no pool" :
+			      "slot %lu has a pool already", slot);
+	else
+		ret = fn(&session->store, &ctx);
+	mutex_unlock(&session->lock);
+	zt_ctx_exit(&ctx);
+	return ret;
+}
+
+static int zt_fill(struct zt_store *store, struct zt_ctx *ctx)
+{
+	struct zt_run *run = ctx->run;
+	const char *dist = zt_str(run, "dist", "compressed");
+	int ret;
+
+	ret = zt_dist_check(run, dist);
+	if (!ret)
+		ret = zt_store_fill(store, ctx, dist, zt_num(run, "size", 1));
+	zt_note(run, "pages %lu", zt_store_pages(store));
+	return ret;
+}
+
+static int zt_create_and_fill(struct zt_store *store, struct zt_ctx *ctx)
+{
+	struct zt_run *run = ctx->run;
+	int ret;
+
+	ret = zt_store_init(store, run, zt_str(run, "type", "zsmalloc_rs"),
+			    zt_str(run, "name", "zt-session"),
+			    zt_num(run, "count", 10000));
+	if (ret)
+		return ret;
+	ret = zt_fill(store, ctx);
+	if (ret)
+		zt_store_exit(store);
+	return ret;
+}
+
+/* fill type= name= slot= count= dist= size= seed= */
+int zt_case_fill(struct zt_run *run)
+{
+	return zt_session(run, false, zt_create_and_fill);
+}
+
+/* refill slot= dist= size= seed= */
+int zt_case_refill(struct zt_run *run)
+{
+	return zt_session(run, true, zt_fill);
+}
+
+/*
+ * Free percent of the objects at random, or (burst=N) of the runs of N objects
+ * that were stored one after the other: those empty whole zspages.
+ */
+static int zt_thin(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned int percent = zt_num(ctx->run, "percent", 66);
+	unsigned long burst = max(zt_num(ctx->run, "burst", 1), 1UL);
+	unsigned long i, freed = 0;
+	bool chosen = false;
+
+	for (i = 0; i < store->nr; i++) {
+		if (i % burst == 0)
+			chosen = zt_random(&ctx->rnd, 100) < percent;
+		if (chosen && store->objs[i].size) {
+			zt_obj_free(store, i);
+			freed++;
+		}
+		if (zt_breathe(ctx->run))
+			return -EINTR;
+	}
+	zt_note(ctx->run, "freed %lu", freed);
+	zt_note(ctx->run, "pages %lu", zt_store_pages(store));
+	return 0;
+}
+
+/* thin slot= percent= burst= seed= */
+int zt_case_thin(struct zt_run *run)
+{
+	return zt_session(run, true, zt_thin);
+}
+
+static int zt_verify(struct zt_store *store, struct zt_ctx *ctx)
+{
+	zt_note(ctx->run, "pages %lu", zt_store_pages(store));
+	return zt_store_verify(store, ctx);
+}
+
+/* verify slot= */
+int zt_case_verify(struct zt_run *run)
+{
+	return zt_session(run, true, zt_verify);
+}
+
+/* Map objects that are picked at random, one after the other. */
+static int zt_hold(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned long rounds = zt_num(ctx->run, "rounds", 10);
+	unsigned int ms = min(zt_num(ctx->run, "ms", 50), 500UL);
+	unsigned long i;
+	int ret;
+
+	while (rounds--) {
+		i = zt_random(&ctx->rnd, store->nr);
+		while (!store->objs[i].size)
+			i = (i + 1) % store->nr;
+		ret = zt_obj_hold(store, ctx, i, ms, NULL);
+		if (!ret)
+			ret = zt_breathe(ctx->run);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* hold slot= rounds= ms= seed= */
+int zt_case_hold(struct zt_run *run)
+{
+	return zt_session(run, true, zt_hold);
+}
+
+static int zt_drop(struct zt_store *store, struct zt_ctx *ctx)
+{
+	int ret = zt_store_empty(store, ctx);
+
+	zt_store_exit(store);
+	return ret;
+}
+
+/* drop slot= settle= */
+int zt_case_drop(struct zt_run *run)
+{
+	return zt_session(run, true, zt_drop);
+}
+
+void zt_session_exit(void)
+{
+	int i;
+
+	for (i = 0; i < ZT_SLOTS; i++)
+		zt_store_exit(&zt_sessions[i].store);
+}
