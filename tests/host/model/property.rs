@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random sequences of operations, for every chain size; and every allocation fails once.
+
+use crate::{
+    host::{world, World},
+    report::TOTALS,
+    sequence::{Machine, Op, SIZES},
+    sys::page::{Gfp, PAGE_SIZE},
+    zsmalloc::{Error, Pool},
+};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use std::{cell::RefCell, collections::BTreeSet};
+
+/// The chain sizes that the module takes.
+const CHAIN_SIZES: std::ops::RangeInclusive<usize> = 4..=16;
+
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        4 => prop::sample::select(&SIZES[..]),
+        1 => 0..=PAGE_SIZE + 1,
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let any = || 0..1000_usize;
+    prop_oneof![
+        6 => (size(), 0..24_usize).prop_map(|(size, count)| Op::Malloc { size, count }),
+        3 => (size(), 0..20_usize).prop_map(|(size, fail)| Op::MallocFails { size, fail }),
+        5 => any().prop_map(|object| Op::Free { object }),
+        3 => (1..8_usize).prop_map(|n| Op::FreeEvery { n }),
+        3 => (any(), 0..3_usize).prop_map(|(object, mode)| Op::Map { object, mode }),
+        2 => (any(), 0..3_usize).prop_map(|(object, cpu)| Op::Hold { object, cpu }),
+        2 => (0..3_usize).prop_map(|cpu| Op::LetGo { cpu }),
+        3 => Just(Op::Compact),
+        4 => any().prop_map(|frame| Op::Isolate { frame }),
+        4 => any().prop_map(|isolated| Op::Migrate { isolated }),
+        1 => any().prop_map(|isolated| Op::MigrateFails { isolated }),
+        2 => any().prop_map(|isolated| Op::PutBack { isolated }),
+        1 => Just(Op::MigrateAll),
+        1 => Just(Op::Reader),
+        1 => Just(Op::Softirq),
+    ]
+}
+
+/// How many sequences for each chain size: `ZSM_CASES`, or a few.
+fn cases() -> u32 {
+    std::env::var("ZSM_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(if PAGE_SIZE > 4096 { 12 } else { 40 })
+}
+
+/// A generator of sequences: `ZSM_SEED` changes them.
+fn runner(chain_size: usize) -> TestRunner {
+    let seed: u64 = std::env::var("ZSM_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
+    let mut bytes = [chain_size as u8; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(
+        Config {
+            cases: cases(),
+            failure_persistence: None,
+            ..Config::default()
+        },
+        TestRng::from_seed(RngAlgorithm::ChaCha, &bytes),
+    )
+}
+
+#[test]
+fn sequences_agree_with_the_reference() {
+    let seen = RefCell::new(BTreeSet::new());
+    for chain_size in CHAIN_SIZES {
+        let result = runner(chain_size).run(&(vec(op(), 1..60), any::<bool>()), |(ops, late)| {
+            World::run(|| {
+                if late {
+                    world().rcu.be_late();
+                }
+                Machine::new(chain_size).run(&ops);
+                seen.borrow_mut().extend(world().seen());
+            });
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("chain size {chain_size}: {error}");
+        }
+    }
+    let seen = seen.into_inner();
+    for what in [
+        "busy",
+        "compacted",
+        "compaction skipped",
+        "freed while isolated",
+        "migrated",
+        "raced free",
+    ] {
+        assert!(seen.contains(what), "never seen: {what}; seen: {seen:?}");
+    }
+}
+
+/// What is shrunk is small: a sequence that must fail is cut down to what makes it fail.
+#[test]
+fn failing_sequences_are_shrunk() {
+    let failure = runner(8).run(&vec(op(), 1..60), |ops| {
+        let long = ops
+            .iter()
+            .any(|op| matches!(op, Op::Malloc { count, .. } if *count > 10));
+        prop_assert!(!long);
+        Ok(())
+    });
+    match failure {
+        Err(proptest::test_runner::TestError::Fail(_, ops)) => {
+            assert!(matches!(ops[..], [Op::Malloc { count: 11, .. }]), "{ops:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The creation of a pool, and a malloc of every kind, with every single allocation failing in turn.
+#[test]
+fn every_allocation_fails_once() {
+    for chain_size in CHAIN_SIZES {
+        for size in SIZES {
+            let mut fail = 0;
+            while World::run(|| fails_at(chain_size, size, fail)) {
+                fail += 1;
+            }
+            assert!(fail > 5, "only {fail} allocations");
+        }
+    }
+}
+
+/// Whether there was an allocation number `fail`.
+fn fails_at(chain_size: usize, size: usize, fail: usize) -> bool {
+    world().faults.at(Some(fail));
+    let pool = match Pool::new(c"host", chain_size, &TOTALS) {
+        Ok(pool) => pool,
+        Err(_) => return true,
+    };
+    let failed = match pool.malloc(size, Gfp::from_raw(0)) {
+        Ok(handle) => {
+            pool.free(handle);
+            false
+        }
+        Err(error) => {
+            assert_eq!(error, Error::NoMemory);
+            true
+        }
+    };
+    assert!(pool.check().is_ok());
+    assert_eq!(pool.total_pages(), 0, "pages of an attempt that failed");
+    assert!(Pool::destroy(pool).is_ok());
+    failed
+}
+
+/// With memory for nothing more, what is there can still be read, freed and compacted.
+#[test]
+fn exhausted_memory_is_survived() {
+    for chain_size in CHAIN_SIZES {
+        for size in SIZES {
+            World::run(|| {
+                let mut machine = Machine::new(chain_size);
+                machine.apply(&Op::Malloc { size, count: 23 });
+                world().faults.after(0);
+                for op in [
+                    Op::Map { object: 0, mode: 0 },
+                    Op::FreeEvery { n: 2 },
+                    Op::Compact,
+                    Op::Free { object: 0 },
+                ] {
+                    machine.apply(&op);
+                    machine.check();
+                }
+                let refused = machine.pool().malloc(size, Gfp::from_raw(0));
+                assert_eq!(refused.err(), Some(Error::NoMemory));
+                machine.finish();
+            });
+        }
+    }
+}
+
+/// Sizes that are no object's.
+#[test]
+fn sizes_out_of_range_are_refused() {
+    World::run(|| {
+        let machine = Machine::new(8);
+        for (size, error) in [
+            (0, Error::Empty),
+            (PAGE_SIZE + 1, Error::TooLarge),
+            (usize::MAX, Error::TooLarge),
+        ] {
+            let refused = machine.pool().malloc(size, Gfp::from_raw(0));
+            assert_eq!(refused.err(), Some(error), "{size}");
+        }
+        machine.check();
+        machine.finish();
+    });
+}
+
+/// A pool that is destroyed with objects in it says how many, and keeps them.
+#[test]
+fn objects_outlive_a_pool_that_is_destroyed() {
+    World::run(|| {
+        let pool = Pool::new(c"host", 8, &TOTALS).expect("no memory");
+        let handles: Vec<_> = [100, 1000, PAGE_SIZE]
+            .into_iter()
+            .map(|size| pool.malloc(size, Gfp::from_raw(0)).expect("no memory"))
+            .collect();
+        let raw = std::ptr::from_ref(&*pool).cast_mut();
+        let left = Pool::destroy(pool).expect_err("there are objects in it");
+        assert_eq!(left.objects, handles.len());
+
+        // Still there: so that the test itself leaks nothing.
+        // SAFETY: Leaked by `destroy()`, and nobody else has it.
+        let pool = unsafe { crate::sys::alloc::Box::from_raw(raw) };
+        for handle in handles {
+            pool.free(handle);
+        }
+        assert!(Pool::destroy(pool).is_ok());
+    });
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `page.rs` and `migrate.rs` want of the bindings: the functions of `src/sys/page.c`, and the
+//! types of `include/linux/migrate.h` by the names bindgen gives them.
+#![allow(non_camel_case_types, improper_ctypes)]
+
+pub(crate) use crate::host::frame::page;
+use std::ffi::{c_int, c_uint, c_void};
+
+pub(crate) type isolate_mode_t = c_uint;
+pub(crate) type migrate_mode = c_uint;
+
+pub(crate) const MIGRATE_SYNC: migrate_mode = 2;
+pub(crate) const MIGRATEPAGE_SUCCESS: u32 = 0;
+pub(crate) const ZS_RS_PAGE_SHIFT: u32 = crate::PAGE_SHIFT as u32;
+pub(crate) const ZS_RS_GFP_PLACEMENT: u32 = 0x0a;
+
+#[repr(C)]
+pub(crate) struct movable_operations {
+    pub(crate) isolate_page: Option<unsafe extern "C" fn(*mut page, isolate_mode_t) -> bool>,
+    pub(crate) migrate_page:
+        Option<unsafe extern "C" fn(*mut page, *mut page, migrate_mode) -> c_int>,
+    pub(crate) putback_page: Option<unsafe extern "C" fn(*mut page)>,
+}
+
+unsafe extern "C-unwind" {
+    pub(crate) fn zs_rs_page_alloc(gfp: u32) -> *mut page;
+    pub(crate) fn zs_rs_page_address(page: *mut page) -> *mut c_void;
+    pub(crate) fn zs_rs_page_set_private(page: *mut page, zspage: *mut c_void);
+    pub(crate) fn zs_rs_page_private(page: *mut page) -> *mut c_void;
+    pub(crate) fn zs_rs_page_make_movable(
+        page: *mut page,
+        operations: *const movable_operations,
+    ) -> bool;
+    pub(crate) fn zs_rs_page_adopt(page: *mut page, operations: *const movable_operations);
+    pub(crate) fn zs_rs_page_copy(to: *mut page, from: *mut page);
+    pub(crate) fn zs_rs_page_free(page: *mut page) -> bool;
+    pub(crate) fn zs_rs_page_free_locked(page: *mut page);
+    pub(crate) fn zs_rs_page_disown_all(operations: *const movable_operations) -> usize;
+    pub(crate) fn zs_rs_rcu_drain();
+}

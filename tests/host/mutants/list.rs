@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Faults that are put into a copy of the sources, each behind a switch, to see that the models find
+//! them. Used by `build.rs`, which makes the copy, and by `tests/mutants.rs`, which runs it.
+
+/// A fault.
+pub struct Mutant {
+    /// Its name, and that of its switch.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// Whether it is one. Otherwise it is said in `what` why it makes no difference, and that the
+    /// models find none is what is tested.
+    pub harmful: bool,
+    /// The models (`model/pairs.rs`) that have to find it.
+    pub models: &'static [&'static str],
+    pub edits: &'static [Edit],
+}
+
+/// A change of a place in the sources, whose text occurs once.
+pub struct Edit {
+    pub file: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "clear-mapping",
+        what: "the mapping is cleared on free, without the page lock",
+        harmful: true,
+        models: &["free_of_the_last_object_against_migrate"],
+        edits: &[Edit {
+            file: "sys/page.c",
+            from: "	raced = !page_ref_freeze(page, 1);\n",
+            to: "	if (host_mutant(\"clear-mapping\")) {\n\
+                     		WRITE_ONCE(page->mapping, 0);\n\
+                     		put_page(page);\n\
+                     		return false;\n\
+                     	}\n\
+                     	raced = !page_ref_freeze(page, 1);\n",
+        }],
+    },
+    Mutant {
+        name: "only-synchronize-rcu",
+        what: "teardown does not wait for queued callbacks",
+        harmful: true,
+        models: &["two_frees_that_empty_a_zspage"],
+        edits: &[Edit {
+            file: "sys/shim.c",
+            from: "	rcu_barrier();\n",
+            to: "	if (!host_mutant(\"only-synchronize-rcu\"))\n		rcu_barrier();\n",
+        }],
+    },
+    Mutant {
+        name: "only-rcu-barrier",
+        what: "teardown does not wait for readers: as the allocator is, every reader that holds a \
+               zspage holds up the callback of that zspage, and so rcu_barrier()",
+        harmful: false,
+        models: &["teardown_against_migrate", "unload_against_migrate"],
+        edits: &[Edit {
+            file: "sys/shim.c",
+            from: "	synchronize_rcu();\n",
+            to: "	if (!host_mutant(\"only-rcu-barrier\"))\n		synchronize_rcu();\n",
+        }],
+    },
+    Mutant {
+        name: "no-unlisted-check",
+        what: "pages of a zspage that is being freed are migrated",
+        harmful: true,
+        models: &["free_of_the_last_object_against_migrate"],
+        edits: &[Edit {
+            file: "zsmalloc/migration.rs",
+            from: "if zspage.slots(&guard).membership == Membership::Unlisted {",
+            to: "if !crate::mutant(\"no-unlisted-check\") \
+                     && zspage.slots(&guard).membership == Membership::Unlisted {",
+        }],
+    },
+    Mutant {
+        name: "no-second-read-in-free",
+        what: "free believes what it read before it had the class lock",
+        harmful: true,
+        models: &["free_against_compact"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/pool.rs",
+                from: "let location = guard.locate(&handle);",
+                to: "let location = if crate::mutant(\"no-second-read-in-free\") {
+                         unsafe { super::handle::Location::from_word(word) }
+                     } else {
+                         guard.locate(&handle)
+                     };",
+            },
+            Edit {
+                file: "zsmalloc/handle.rs",
+                from: "    unsafe fn from_word(",
+                to: "    pub(crate) unsafe fn from_word(",
+            },
+        ],
+    },
+    Mutant {
+        name: "no-second-read-in-map",
+        what: "map believes what it read before it had the lock of the zspage",
+        harmful: true,
+        models: &["map_against_compact"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/map.rs",
+                from: "if handle.word() == seen.word {",
+                to: "if crate::mutant(\"no-second-read-in-map\") || handle.word() == seen.word {",
+            },
+            Edit {
+                file: "zsmalloc/map.rs",
+                from: "let location = unsafe { handle.locate_pinned() };
+                // INVARIANT",
+                to: "let location = if crate::mutant(\"no-second-read-in-map\") {
+                         unsafe { Location::from_word(seen.word) }
+                     } else {
+                         unsafe { handle.locate_pinned() }
+                     };
+                // INVARIANT",
+            },
+        ],
+    },
+    Mutant {
+        name: "free-without-rcu",
+        what: "a zspage is freed at once",
+        harmful: true,
+        models: &["free_of_the_last_object_against_migrate"],
+        edits: &[Edit {
+            file: "zsmalloc/owned.rs",
+            from: "unsafe { rcu::free_deferred(self.0) };",
+            to: "if crate::mutant(\"free-without-rcu\") {
+                         unsafe { <Zspage as rcu::Deferred>::free(self.0) };
+                     } else {
+                         unsafe { rcu::free_deferred(self.0) };
+                     }",
+        }],
+    },
+    Mutant {
+        name: "publish-before-init",
+        what: "a page names a zspage that has not been initialized",
+        harmful: true,
+        models: &["malloc_against_migrate"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/owned.rs",
+                from: "let memory = class.cache().alloc(gfp)?;",
+                to: "let memory = class.cache().alloc(gfp)?;
+                     let mut early = None;
+                     if crate::mutant(\"publish-before-init\") {
+                         let page = Page::alloc(gfp)?;
+                         page.publish(memory.cast());
+                         page.make_movable();
+                         page.publish(memory.cast());
+                         early = Some(page);
+                     }",
+            },
+            Edit {
+                file: "zsmalloc/owned.rs",
+                from: "*slot = Some(Page::alloc(gfp)?);",
+                to: "*slot = Some(match early.take() {
+                         Some(page) => page,
+                         None => Page::alloc(gfp)?,
+                     });",
+            },
+        ],
+    },
+    Mutant {
+        name: "target-before-checks",
+        what: "the target page of a migration is made ours before it is certain that it will be",
+        harmful: true,
+        models: &["free_of_the_last_object_against_migrate"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "    let rcu = rcu::read_lock();\n",
+                to: "    let mut early = if crate::mutant(\"target-before-checks\") {
+                         let source: core::mem::ManuallyDrop<crate::sys::page::Page> =
+                             unsafe { core::mem::transmute_copy(old) };
+                         Some(core::mem::ManuallyDrop::new(new.adopt(&source)))
+                     } else {
+                         None
+                     };
+                     let rcu = rcu::read_lock();\n",
+            },
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "let adopted = new.adopt(page);",
+                to: "let adopted = match early.take() {
+                         Some(early) => core::mem::ManuallyDrop::into_inner(early),
+                         None => new.adopt(page),
+                     };",
+            },
+        ],
+    },
+    Mutant {
+        name: "free-leaves-rcu-early",
+        what: "free leaves the RCU section before it locks the class",
+        harmful: true,
+        models: &["free_against_compact"],
+        edits: &[Edit {
+            file: "zsmalloc/pool.rs",
+            from: "(location.word, self.class_of(location.zspage).lock())",
+            to: "if crate::mutant(\"free-leaves-rcu-early\") {
+                         let word = location.word;
+                         let zspage = unsafe { &*core::ptr::from_ref(location.zspage) };
+                         drop(rcu);
+                         (word, self.class_of(zspage).lock())
+                     } else {
+                         (location.word, self.class_of(location.zspage).lock())
+                     }",
+        }],
+    },
+    Mutant {
+        name: "migrate-leaves-rcu-early",
+        what: "migrate leaves the RCU section before it locks the class",
+        harmful: true,
+        models: &["free_of_the_last_object_against_migrate"],
+        edits: &[Edit {
+            file: "zsmalloc/migration.rs",
+            from: "let mut guard = zspage.class().lock();",
+            to: "if crate::mutant(\"migrate-leaves-rcu-early\") {
+                         drop(rcu);
+                     }
+                     let mut guard = zspage.class().lock();",
+        }],
+    },
+    Mutant {
+        name: "zspage-lock-first",
+        what: "migrate takes the lock of the zspage before that of the class",
+        harmful: true,
+        models: &["free_against_migrate"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "    let counters = zspage.class().pool().counters();\n",
+                to: "    let counters = zspage.class().pool().counters();
+                     let mut first = None;
+                     if crate::mutant(\"zspage-lock-first\") {
+                         first = zspage.try_write();
+                     }\n",
+            },
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "let Some(writer) = zspage.try_write() else {",
+                to: "let Some(writer) = first.take().or_else(|| zspage.try_write()) else {",
+            },
+        ],
+    },
+    Mutant {
+        name: "map-without-lock",
+        what: "map does not take the lock of the zspage",
+        harmful: true,
+        models: &["map_against_compact"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/map.rs",
+                from: "seen.zspage.lock().read_lock();",
+                to: "if !crate::mutant(\"map-without-lock\") {
+                         seen.zspage.lock().read_lock();
+                     }",
+            },
+            Edit {
+                file: "zsmalloc/map.rs",
+                from: "unsafe { self.zspage.lock().read_unlock() };",
+                to: "if !crate::mutant(\"map-without-lock\") {
+                         unsafe { self.zspage.lock().read_unlock() };
+                     }",
+            },
+            Edit {
+                file: "zsmalloc/map.rs",
+                from: "unsafe { seen.zspage.lock().read_unlock() };",
+                to: "if !crate::mutant(\"map-without-lock\") {
+                         unsafe { seen.zspage.lock().read_unlock() };
+                     }",
+            },
+        ],
+    },
+    Mutant {
+        name: "page-counter",
+        what: "a page is counted that could not be allocated",
+        harmful: true,
+        models: &["malloc_that_fails"],
+        edits: &[
+            Edit {
+                file: "zsmalloc/owned.rs",
+                from: "for slot in fresh.pages_mut() {",
+                to: "for slot in fresh.pages_mut() {
+                         let wrong = crate::mutant(\"page-counter\");
+                         if wrong {
+                             class.pool().count_page();
+                         }",
+            },
+            Edit {
+                file: "zsmalloc/owned.rs",
+                from: "            class.pool().count_page();\n        }\n        class",
+                to: "            if !wrong {
+                             class.pool().count_page();
+                         }
+                     }
+                     class",
+            },
+        ],
+    },
+    Mutant {
+        name: "pages-freed-under-lock",
+        what: "free gives the pages of a zspage back under the class lock",
+        harmful: true,
+        models: &["two_frees_that_empty_a_zspage"],
+        edits: &[Edit {
+            file: "zsmalloc/pool.rs",
+            from: "        drop(guard);
+        drop(emptied);
+        self.handles.free(handle);",
+            to: "        if crate::mutant(\"pages-freed-under-lock\") {
+                         drop(emptied);
+                         drop(guard);
+                     } else {
+                         drop(guard);
+                         drop(emptied);
+                     }
+                     self.handles.free(handle);",
+        }],
+    },
+    Mutant {
+        name: "private-kept",
+        what: "a freed page still names its zspage",
+        harmful: true,
+        models: &["two_frees_that_empty_a_zspage"],
+        edits: &[Edit {
+            file: "sys/page.c",
+            from: "	WRITE_ONCE(page->private, 0);\n	__ClearPageZsmalloc(page);\n",
+            to: "	if (!host_mutant(\"private-kept\"))\n\
+                     		WRITE_ONCE(page->private, 0);\n\
+                     	__ClearPageZsmalloc(page);\n",
+        }],
+    },
+    Mutant {
+        name: "raced-frees-forgotten",
+        what: "the module does not know that pages that carry its operations are left",
+        harmful: true,
+        models: &["unload_against_put_back"],
+        edits: &[Edit {
+            file: "sys/page.c",
+            from: "	return raced;\n",
+            to: "	return raced && !host_mutant(\"raced-frees-forgotten\");\n",
+        }],
+    },
+    Mutant {
+        name: "disown-without-lock",
+        what: "pages are disowned without the page lock, while a hook may be running",
+        harmful: true,
+        models: &["unload_against_migrate"],
+        edits: &[Edit {
+            file: "sys/page.c",
+            from: "		lock_page(page);\n",
+            to: "		if (host_mutant(\"disown-without-lock\")) {\n\
+                     			WRITE_ONCE(page->mapping, PAGE_MAPPING_MOVABLE);\n\
+                     			put_page(page);\n\
+                     			return true;\n\
+                     		}\n\
+                     		lock_page(page);\n",
+        }],
+    },
+];

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Two or three threads, every order of their steps.
+
+#[path = "../model/explore.rs"]
+mod explore;
+#[path = "../model/host/mod.rs"]
+mod host;
+#[path = "../../../src/migrate.rs"]
+mod migrate;
+#[path = "../model/pairs.rs"]
+mod pairs;
+#[path = "../model/report.rs"]
+mod report;
+#[path = "../model/rt/loom.rs"]
+mod rt;
+#[path = "../model/scenario.rs"]
+mod scenario;
+#[path = "../model/sys/mod.rs"]
+mod sys;
+#[allow(unused_imports)]
+#[path = "../../../src/zsmalloc/mod.rs"]
+mod zsmalloc;
+
+#[link(name = "zsm_c", kind = "static")]
+unsafe extern "C" {}
+
+/// log2 of the page size.
+const PAGE_SHIFT: usize = 12;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Property tests with pages of 16K.
+
+#[path = "../model/geometry.rs"]
+mod geometry;
+#[path = "../model/host/mod.rs"]
+mod host;
+#[path = "../../../src/migrate.rs"]
+mod migrate;
+#[path = "../model/property.rs"]
+mod property;
+#[path = "../model/report.rs"]
+mod report;
+#[path = "../model/rt/single.rs"]
+mod rt;
+#[path = "../model/sequence.rs"]
+mod sequence;
+#[path = "../model/sys/mod.rs"]
+mod sys;
+#[path = "../../../src/zsmalloc/mod.rs"]
+mod zsmalloc;
+
+#[link(name = "zsm_c", kind = "static")]
+unsafe extern "C" {}
+
+/// log2 of the page size.
+const PAGE_SHIFT: usize = 14;
