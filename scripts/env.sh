@@ -13,6 +13,8 @@ VNG_VERSION=1.42
 
 ARCH=${ARCH:-x86_64}
 FLAVOR=${FLAVOR:-release}
+# kernel/$FLAVOR.config
+FLAVORS_ALL="release debug race rt nocompaction nosmp"
 JOBS=${JOBS:-$(nproc)}
 
 BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION

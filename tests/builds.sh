@@ -1,11 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module builds for kernels that none of the guests run: without our patches,
-# without SMP, without C zsmalloc (scripts/test-host has the one without
-# compaction).  Only what a module
-# needs of such a kernel is made (its headers, its Rust crates), and kept in the
-# cache.  TAP.
+# The module builds for kernels without our patches, without SMP, without page
+# migration, without C zsmalloc.  Only what a module needs of such a kernel is
+# made (its headers, its Rust crates), and kept in the cache.  TAP.
 #
 #   tests/builds.sh [VARIANT…]
 set -euo pipefail
@@ -25,6 +23,8 @@ options() { # VARIANT
 	case $1 in
 	unpatched) ;;
 	nosmp) echo -d SMP ;;
+	nocompaction) echo -d TRANSPARENT_HUGEPAGE -d CMA -d MEMORY_HOTREMOVE -d KSM \
+		-d BALLOON_COMPACTION -d COMPACTION -d MIGRATION ;;
 	nozsmalloc) echo -d ZRAM -d ZSMALLOC -d ZSWAP_ZPOOL_DEFAULT_ZSMALLOC -e ZSWAP_ZPOOL_DEFAULT_ZBUD ;;
 	*) die "no such variant: $1" ;;
 	esac
@@ -34,6 +34,7 @@ expected() { # VARIANT
 	case $1 in
 	unpatched) echo '^CONFIG_COMPACTION=y' ;;
 	nosmp) echo '^# CONFIG_SMP is not set' ;;
+	nocompaction) echo '^# CONFIG_COMPACTION is not set' ;;
 	nozsmalloc) echo '^# CONFIG_ZSMALLOC is not set' ;;
 	esac
 }
@@ -85,7 +86,7 @@ variant() {
 }
 
 lock builds
-[ $# -gt 0 ] || set -- unpatched nosmp nozsmalloc
+[ $# -gt 0 ] || set -- unpatched nosmp nocompaction nozsmalloc
 for v; do
 	variant "$v"
 done

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`alloc`] | `kmalloc()`, `kvmalloc()` |
 //! | [`atomic`] | atomics: acquire/release pairs and statistics |
+//! | [`delay`] | windows of races, wider on debug builds |
 //! | [`lock`] | `spinlock_t`, `rwlock_t`, `cond_resched()` |
 //! | [`map_area`] | the per-CPU buffer behind map and unmap |
 //! | [`page`] | `struct page`: allocation, publication, movability, release |
@@ -23,6 +24,7 @@ pub(crate) mod alloc;
 pub(crate) mod atomic;
 pub(crate) mod bindings;
 pub(crate) mod debugfs;
+pub(crate) mod delay;
 pub(crate) mod lock;
 pub(crate) mod map_area;
 pub(crate) mod module;

@@ -134,6 +134,7 @@ bool zs_rs_page_free(struct page *page)
 	bool raced;
 
 	WRITE_ONCE(page->private, 0);
+	zs_rs_delay(ZS_RS_DELAY_PRIVATE);
 	__ClearPageZsmalloc(page);
 	unaccount_page(page);
 

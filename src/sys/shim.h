@@ -23,6 +23,25 @@ enum {
 	ZS_RS_GFP_PLACEMENT = (__force u32)(__GFP_HIGHMEM | __GFP_MOVABLE),
 };
 
+/* Points of delay.c; those of delay.rs, and one in page.c. */
+enum {
+	ZS_RS_DELAY_PUBLISH,
+	ZS_RS_DELAY_UNLISTED,
+	ZS_RS_DELAY_PRIVATE,
+	ZS_RS_DELAY_MAP,
+	ZS_RS_DELAY_FREE,
+	ZS_RS_DELAY_MIGRATE,
+	ZS_RS_DELAY_POINTS
+};
+
+#ifdef CONFIG_RUST_DEBUG_ASSERTIONS
+void zs_rs_delay(unsigned int point);
+#else
+static inline void zs_rs_delay(unsigned int point)
+{
+}
+#endif
+
 /* shim.c: locks */
 void zs_rs_spin_init(spinlock_t *lock);
 void zs_rs_spin_lock(spinlock_t *lock);

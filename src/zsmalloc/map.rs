@@ -14,7 +14,11 @@ use super::{
     stats::Event,
     zspage::{PagesPinned, Zspage},
 };
-use crate::sys::{map_area::MapArea, rcu};
+use crate::sys::{
+    delay::{delay, Point},
+    map_area::MapArea,
+    rcu,
+};
 use core::ptr::NonNull;
 
 /// What the owner is going to do with an object (`enum zs_mapmode`).
@@ -87,6 +91,7 @@ impl Pool {
         loop {
             let rcu = rcu::read_lock();
             let seen = handle.locate(&rcu);
+            delay(Point::Map);
             seen.zspage.lock().read_lock();
             if handle.word() == seen.word {
                 // SAFETY: The object is in the zspage whose lock we hold, and stays there.

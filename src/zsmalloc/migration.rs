@@ -3,7 +3,11 @@
 //! Page migration: the allocator's side of the `migrate_page` hook.
 
 use super::{slots::Membership, stats::Event, zspage::Zspage};
-use crate::sys::{page::LockedPage, rcu};
+use crate::sys::{
+    delay::{delay, Point},
+    page::LockedPage,
+    rcu,
+};
 
 /// Why a page was not migrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,7 @@ pub(crate) fn migrate(new: &LockedPage<'_>, old: &LockedPage<'_>) -> Result<(), 
     // SAFETY: Published in `page->private`, and so a zspage that is alive as long as `rcu`.
     let zspage = unsafe { owner.as_ref() };
     let counters = zspage.class().pool().counters();
+    delay(Point::Migrate);
 
     let mut guard = zspage.class().lock();
     if zspage.slots(&guard).membership == Membership::Unlisted {

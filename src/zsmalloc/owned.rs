@@ -9,6 +9,7 @@ use super::{
     zspage::{Node, Zspage},
 };
 use crate::sys::{
+    delay::{delay, Point},
     page::{Gfp, Page},
     rcu,
 };
@@ -40,6 +41,7 @@ impl OwnedZspage {
         }
         class.pool().counters().add(Event::Zspages, 1);
         fresh.publish();
+        delay(Point::Publish);
         Ok(fresh)
     }
 
@@ -87,6 +89,7 @@ impl Drop for OwnedZspage {
         // SAFETY: The class outlives the zspage, as it does all that its pool has.
         let pool = unsafe { NonNull::from(self.get().class()).as_ref() }.pool();
         let mut complete = true;
+        delay(Point::Unlisted);
         for slot in self.pages_mut() {
             match slot.take() {
                 Some(page) => {

@@ -14,6 +14,7 @@ use super::{
 use crate::sys::{
     alloc::{self, Box, NoMemory, Vec},
     atomic::{AtomicBool, Counter},
+    delay::{delay, Point},
     page::{Gfp, PAGE_SIZE},
     rcu,
     slab::Cache,
@@ -187,6 +188,7 @@ impl Pool {
         let (word, mut guard) = {
             let rcu = rcu::read_lock();
             let location = handle.locate(&rcu);
+            delay(Point::Free);
             (location.word, self.class_of(location.zspage).lock())
         };
         // A compaction may have moved the object meanwhile, though not to another class.

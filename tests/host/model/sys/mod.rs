@@ -8,6 +8,7 @@
 pub(crate) mod alloc;
 pub(crate) mod atomic;
 pub(crate) mod bindings;
+pub(crate) mod delay;
 pub(crate) mod lock;
 pub(crate) mod map_area;
 #[path = "../../../../src/sys/page.rs"]
