@@ -115,7 +115,7 @@ static int zt_holder_thread(void *arg)
 	struct zt_holder *h = arg;
 
 	WRITE_ONCE(h->running, true);
-	zt_obj_hold(h->store, &h->ctx, 0, h->ms, &h->stop);
+	zt_obj_hold(h->store, &h->ctx, 0, h->ms * USEC_PER_MSEC, &h->stop);
 	while (!kthread_should_stop())
 		usleep_range(1000, 2000);
 	return 0;

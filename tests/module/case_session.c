@@ -144,7 +144,7 @@ static int zt_hold(struct zt_store *store, struct zt_ctx *ctx)
 		i = zt_random(&ctx->rnd, store->nr);
 		while (!store->objs[i].size)
 			i = (i + 1) % store->nr;
-		ret = zt_obj_hold(store, ctx, i, ms, NULL);
+		ret = zt_obj_hold(store, ctx, i, ms * USEC_PER_MSEC, NULL);
 		if (!ret)
 			ret = zt_breathe(ctx->run);
 		if (ret)

@@ -1,139 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads that share a pool and its objects: each takes an object, stores,
- * verifies, updates or frees it, and now and then frees a run of objects of
- * one size at once, so that whole zspages go.  User space makes the kernel
- * compact and migrate meanwhile.
+ * Threads that share a pool and its objects: roles.c has what they do.  User
+ * space makes the kernel compact and migrate meanwhile.  With the same seed and
+ * the same numbers of threads each thread does the same again, though not at
+ * the same instant.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
-#include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "zpool_test.h"
+#include "stress.h"
 
-#define ZT_MAX_THREADS	16
-#define ZT_BURST	64
-
-struct zt_stress {
-	struct zt_store store;
-	unsigned long *busy;	/* one bit an object: somebody works on it */
-	const char *dist;
-	unsigned long nomem;	/* approximate: only for the notes */
-	unsigned long ops;
-};
-
-struct zt_thread {
-	struct zt_stress *stress;
-	struct zt_ctx ctx;
-	struct task_struct *task;
-	unsigned long ops;
-	unsigned long nomem;
-};
-
-static int zt_stress_store(struct zt_thread *t, unsigned long i, u32 size)
-{
-	int ret = zt_obj_new(&t->stress->store, &t->ctx, i, size);
-
-	if (ret == -ENOMEM) {
-		t->nomem++;
-		return 0;
-	}
-	if (ret)
-		zt_fail(t->ctx.run, "size %u: error %d", size, ret);
-	return ret;
-}
-
-static int zt_stress_one(struct zt_thread *t, unsigned long i)
-{
-	struct zt_store *store = &t->stress->store;
-	u32 size;
-	int ret;
-
-	if (!store->objs[i].size) {
-		size = zt_dist_size(t->stress->dist, &t->ctx.rnd, i, 0);
-		return zt_stress_store(t, i, size);
-	}
-	switch (zt_random(&t->ctx.rnd, 4)) {
-	case 0:
-		return zt_obj_verify(store, &t->ctx, i);
-	case 1:
-		return zt_obj_update(store, &t->ctx, i);
-	default:
-		ret = zt_obj_verify(store, &t->ctx, i);
-		zt_obj_free(store, i);
-		return ret;
-	}
-}
-
-/* Objects of one size, stored one after the other, then freed at once. */
-static int zt_stress_burst(struct zt_thread *t, unsigned long first)
-{
-	struct zt_store *store = &t->stress->store;
-	u32 size = zt_dist_size(t->stress->dist, &t->ctx.rnd, first, 0);
-	DECLARE_BITMAP(mine, ZT_BURST);
-	unsigned long i;
-	int k, ret = 0;
-
-	bitmap_zero(mine, ZT_BURST);
-	for (k = 0; k < ZT_BURST && !ret; k++) {
-		i = (first + k) % store->nr;
-		if (test_and_set_bit_lock(i, t->stress->busy))
-			continue;
-		__set_bit(k, mine);
-		zt_obj_free(store, i);
-		ret = zt_stress_store(t, i, size);
-	}
-	for_each_set_bit(k, mine, ZT_BURST) {
-		i = (first + k) % store->nr;
-		if (!ret)
-			ret = zt_obj_verify(store, &t->ctx, i);
-		zt_obj_free(store, i);
-		clear_bit_unlock(i, t->stress->busy);
-	}
-	return ret;
-}
+#define ZT_MAX_THREADS	16	/* of a role */
 
 static int zt_stress_thread(void *arg)
 {
 	struct zt_thread *t = arg;
-	struct zt_stress *s = t->stress;
-	unsigned long i;
 
 	while (!kthread_should_stop()) {
 		if (zt_failed(t->ctx.run)) {
 			msleep(20);
 			continue;
 		}
+		t->role->step(t);
 		t->ops++;
-		i = zt_random(&t->ctx.rnd, s->store.nr);
-		if (!zt_random(&t->ctx.rnd, 256)) {
-			zt_stress_burst(t, i);
-		} else if (!test_and_set_bit_lock(i, s->busy)) {
-			zt_stress_one(t, i);
-			clear_bit_unlock(i, s->busy);
-		}
 		cond_resched();
 	}
 	return 0;
 }
 
-static int zt_stress_start(struct zt_thread *t, struct zt_stress *s,
-			   struct zt_run *run, int nr)
+static int zt_stress_start(struct zt_thread *t, struct zt_run *run,
+			   unsigned int nr)
 {
 	int ret;
 
-	t->stress = s;
 	ret = zt_ctx_init(&t->ctx, run, zt_num(run, "seed", 1) + nr + 1);
 	if (ret)
 		return ret;
-	t->task = kthread_run(zt_stress_thread, t, "zpool_test/%d", nr);
+	t->task = kthread_run(zt_stress_thread, t, "zt_%s/%u", t->role->name, nr);
 	if (IS_ERR(t->task)) {
 		t->task = NULL;
 		zt_ctx_exit(&t->ctx);
-		return zt_fail(run, "cannot start thread %d", nr);
+		return zt_fail(run, "cannot start thread %u", nr);
 	}
 	return 0;
 }
@@ -144,24 +54,64 @@ static void zt_stress_stop(struct zt_thread *t)
 		return;
 	kthread_stop(t->task);
 	zt_ctx_exit(&t->ctx);
-	t->stress->ops += t->ops;
-	t->stress->nomem += t->nomem;
+}
+
+/* Sets out who does what; returns how many there are. */
+static unsigned int zt_stress_cast(struct zt_stress *s, struct zt_run *run,
+				   struct zt_thread *threads)
+{
+	unsigned int r, k, wanted, nr = 0;
+
+	for (r = 0; r < ZT_NR_ROLES; r++) {
+		wanted = min_t(unsigned long, ZT_MAX_THREADS,
+			       zt_num(run, zt_roles[r].name, zt_roles[r].threads));
+		for (k = 0; k < wanted; k++) {
+			threads[nr].stress = s;
+			threads[nr++].role = &zt_roles[r];
+		}
+	}
+	return nr;
+}
+
+static void zt_stress_note(struct zt_run *run, const struct zt_thread *threads,
+			   unsigned int nr)
+{
+	unsigned long ops, nomem, moved;
+	unsigned int r, k, of;
+
+	for (r = 0; r < ZT_NR_ROLES; r++) {
+		ops = 0;
+		nomem = 0;
+		moved = 0;
+		of = 0;
+		for (k = 0; k < nr; k++) {
+			if (threads[k].role != &zt_roles[r])
+				continue;
+			of++;
+			ops += threads[k].ops;
+			nomem += threads[k].nomem;
+			moved += threads[k].moved;
+		}
+		if (of)
+			zt_note(run, "%u %s: %lu steps, %lu times no memory, %lu pages moved or freed",
+				of, zt_roles[r].name, ops, nomem, moved);
+	}
 }
 
 static int zt_stress_run(struct zt_stress *s, struct zt_ctx *ctx)
 {
-	unsigned int nr = clamp(zt_num(ctx->run, "threads", 4), 1UL,
-				(unsigned long)ZT_MAX_THREADS);
 	unsigned long ms = zt_num(ctx->run, "ms", 5000);
 	struct zt_thread *threads;
+	unsigned int i, nr;
 	int ret = 0;
-	unsigned int i;
 
-	threads = kcalloc(nr, sizeof(*threads), GFP_KERNEL);
+	threads = kcalloc(ZT_NR_ROLES * ZT_MAX_THREADS, sizeof(*threads),
+			  GFP_KERNEL);
 	if (!threads)
-		return zt_fail(ctx->run, "no memory for %u threads", nr);
+		return zt_fail(ctx->run, "no memory for the threads");
+	nr = zt_stress_cast(s, ctx->run, threads);
 	for (i = 0; i < nr && !ret; i++)
-		ret = zt_stress_start(&threads[i], s, ctx->run, i);
+		ret = zt_stress_start(&threads[i], ctx->run, i);
 	while (!ret && ms && !zt_failed(ctx->run)) {
 		msleep(min(ms, 100UL));
 		ms -= min(ms, 100UL);
@@ -169,25 +119,41 @@ static int zt_stress_run(struct zt_stress *s, struct zt_ctx *ctx)
 	}
 	for (i = 0; i < nr; i++)
 		zt_stress_stop(&threads[i]);
+	zt_stress_note(ctx->run, threads, nr);
 	kfree(threads);
 
-	zt_note(ctx->run, "%u threads: %lu operations, %lu times no memory",
-		nr, s->ops, s->nomem);
 	if (!ret && !zt_failed(ctx->run))
 		ret = zt_store_verify(&s->store, ctx);
 	return zt_failed(ctx->run) ? -EIO : ret;
 }
 
-/* stress type= threads= count= ms= dist= seed= settle= */
+/* The roles that reach into the core of page migration or into the driver. */
+static int zt_stress_check(struct zt_run *run, const struct zt_stress *s)
+{
+	if (zt_dist_check(run, s->dist))
+		return -EINVAL;
+	if (zt_num(run, "migrators", 0))
+		return zt_core_missing(run);
+	return 0;
+}
+
+/*
+ * stress type= name= threads= bursts= compactors= migrators= hold= count= ms= dist=
+ *	seed= settle=
+ */
 int zt_case_stress(struct zt_run *run)
 {
 	unsigned long nr = max(zt_num(run, "count", 4096), 1UL);
-	struct zt_stress s = { .dist = zt_str(run, "dist", "compressed") };
+	struct zt_stress s = {
+		.dist = zt_str(run, "dist", "compressed"),
+		.hold_us = min(zt_num(run, "hold", 0), 5000UL),
+	};
 	struct zt_ctx ctx;
 	int ret;
 
-	if (zt_dist_check(run, s.dist))
-		return -EINVAL;
+	ret = zt_stress_check(run, &s);
+	if (ret)
+		return ret;
 	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
 	if (ret)
 		return ret;
@@ -197,7 +163,7 @@ int zt_case_stress(struct zt_run *run)
 	if (!ret)
 		ret = zt_store_init(&s.store, run,
 				    zt_str(run, "type", "zsmalloc_rs"),
-				    "zt-stress", nr);
+				    zt_str(run, "name", "zt-stress"), nr);
 	if (!ret) {
 		ret = zt_stress_run(&s, &ctx);
 		if (!ret)

@@ -26,7 +26,7 @@ static const struct zt_case zt_cases[] = {
 	{ "verify", zt_case_verify, "session: verify all objects" },
 	{ "hold", zt_case_hold, "session: keep objects mapped for a while" },
 	{ "drop", zt_case_drop, "session: free all and destroy the pool" },
-	{ "stress", zt_case_stress, "threads that store, verify and free" },
+	{ "stress", zt_case_stress, "threads that share a pool: use, free, compact, migrate" },
 	{ "pools", zt_case_pools, "create, fill, empty and destroy pools in a loop" },
 	{ "migrate", zt_case_migrate, "migrate pages of every class" },
 	{ "migrate-busy", zt_case_migrate_busy, "migrate a page whose object is mapped" },

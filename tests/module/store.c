@@ -198,9 +198,10 @@ atomic_t zt_held = ATOMIC_INIT(0);
  * and as it is.  The caller may not sleep meanwhile, so this spins.
  */
 int zt_obj_hold(struct zt_store *store, struct zt_ctx *ctx, unsigned long i,
-		unsigned int ms, const bool *stop)
+		unsigned int us, const bool *stop)
 {
 	struct zt_obj *obj = &store->objs[i];
+	unsigned int step;
 	void *mem;
 	int ret;
 
@@ -210,8 +211,10 @@ int zt_obj_hold(struct zt_store *store, struct zt_ctx *ctx, unsigned long i,
 	mem = zpool_map_handle(store->zpool, obj->handle, ZPOOL_MM_RO);
 	ret = zt_compare(store, ctx, i, mem, "when mapped");
 	atomic_inc(&zt_held);
-	while (ms-- && !(stop && READ_ONCE(*stop)))
-		mdelay(1);
+	for (; us && !(stop && READ_ONCE(*stop)); us -= step) {
+		step = min(us, 1000U);
+		udelay(step);
+	}
 	atomic_dec(&zt_held);
 	if (!ret)
 		ret = zt_compare(store, ctx, i, mem, "while mapped");

@@ -110,7 +110,7 @@ int zt_obj_new(struct zt_store *store, struct zt_ctx *ctx, unsigned long i,
 int zt_obj_verify(struct zt_store *store, struct zt_ctx *ctx, unsigned long i);
 int zt_obj_update(struct zt_store *store, struct zt_ctx *ctx, unsigned long i);
 int zt_obj_hold(struct zt_store *store, struct zt_ctx *ctx, unsigned long i,
-		unsigned int ms, const bool *stop);
+		unsigned int us, const bool *stop);
 void zt_obj_free(struct zt_store *store, unsigned long i);
 struct page *zt_obj_page(struct zt_store *store, unsigned long i);
 
