@@ -27,11 +27,16 @@ vm() { # NAME WANTED ARGS…
 	result "$name" "$want" "$code"
 }
 
-log() { # WANTED LINE: a log with this line in it
-	local code=0
-	printf '%s\n' '[    0.1] Linux version' "[    1.0] $2" '[    2.0] end' >"$work/log"
+log() { # WANTED LINE…: a log with these lines in it
+	local code=0 want=$1
+	shift
+	{
+		echo '[    0.1] Linux version'
+		printf '[    1.0] %s\n' "$@"
+		echo '[    2.0] end'
+	} >"$work/log"
 	"$top/scripts/scan-log" "$work/log" >"$work/out" 2>&1 || code=$?
-	result "the log '${2:0:60}'" "$1" "$code"
+	result "the log '${1:0:60}'" "$want" "$code"
 }
 
 log 1 'Kernel panic - not syncing: Fatal exception'
@@ -41,8 +46,14 @@ log 1 'WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:1 f+0x1/0x2'
 log 1 'WARNING: possible circular locking dependency detected'
 log 1 'WARNING: suspicious RCU usage'
 log 1 'BUG: KASAN: slab-use-after-free in f+0x1/0x2'
-log 1 'BUG: KCSAN: data-race in zs_rs_page_free / isolate_movable_page'
-log 0 'BUG: KCSAN: data-race in tick_sched_do_timer / tick_sched_do_timer'
+rule='=================================================================='
+log 1 'BUG: KCSAN: data-race in zs_rs_page_free / isolate_movable_page' "$rule"
+log 1 'BUG: KCSAN: data-race in isolate_movable_page / __free_pages' \
+	'write to 0xffff8880 of 8 bytes by task 1 on cpu 0:' ' zs_rs_page_free+0x1/0x2' "$rule"
+log 0 'BUG: KCSAN: data-race in tick_sched_do_timer / tick_sched_do_timer' \
+	'write to 0xffff8880 of 8 bytes by task 1 on cpu 0:' ' tick_nohz_handler+0x1/0x2' "$rule"
+# whose it is stands in lines that are not there
+log 1 'BUG: KCSAN: data-race in __free_pages / cut off'
 log 1 'UBSAN: array-index-out-of-bounds in a.c:1:2'
 log 1 'rcu: INFO: rcu_preempt self-detected stall on CPU'
 log 1 'rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:'

@@ -93,7 +93,7 @@ static void zt_stress_note(struct zt_run *run, const struct zt_thread *threads,
 			moved += threads[k].moved;
 		}
 		if (of)
-			zt_note(run, "%u %s: %lu steps, %lu times no memory, %lu pages moved or freed",
+			zt_note(run, "%u %s: %lu steps, %lu x ENOMEM, %lu pages moved or freed",
 				of, zt_roles[r].name, ops, nomem, moved);
 	}
 }

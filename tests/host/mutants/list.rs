@@ -331,10 +331,10 @@ pub const MUTANTS: &[Mutant] = &[
         models: &["two_frees_that_empty_a_zspage"],
         edits: &[Edit {
             file: "sys/page.c",
-            from: "	WRITE_ONCE(page->private, 0);\n	__ClearPageZsmalloc(page);\n",
+            from: "	WRITE_ONCE(page->private, 0);\n	zs_rs_delay(",
             to: "	if (!host_mutant(\"private-kept\"))\n\
                      		WRITE_ONCE(page->private, 0);\n\
-                     	__ClearPageZsmalloc(page);\n",
+                     	zs_rs_delay(",
         }],
     },
     Mutant {
