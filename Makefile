@@ -9,13 +9,18 @@ KDIR ?=
 
 export ARCH FLAVOR JOBS KDIR
 
-.PHONY: help setup kernel print-kdir module run test check shell clean clean-cache
+.PHONY: help setup kernel print-kdir module run test test-all check shell \
+	torture test-mutants clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in Rust zsmalloc, in a virtual machine, and verify it'
 	@echo 'make test        the whole test suite; ends with "N passed, N failed, N skipped"'
 	@echo
 	@echo 'make check       only the part of make test that needs no virtual machine'
+	@echo 'make torture     MINUTES of everything at once on FLAVOR; SEED and ROUNDS repeat some of it'
+	@echo 'make test-mutants   put faults into the module, one at a time: the tests have to find them'
+	@echo 'make test-all    every suite on every flavour, and the two above: hours'
+	@echo
 	@echo 'make kernel      build the kernel of ARCH and FLAVOR in the cache'
 	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
 	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
@@ -25,7 +30,7 @@ help:
 	@echo 'make clean-cache remove kernels in the cache that this tree no longer uses'
 	@echo
 	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
-	@echo 'FLAVOR=release|debug   now $(FLAVOR)'
+	@echo 'FLAVOR=release|debug   now $(FLAVOR); for torture also race, rt, nosmp, nocompaction'
 	@echo 'KDIR=DIR   a kernel build directory of your own, for make module'
 	@echo 'JOBS=N   now $(JOBS)'
 
@@ -51,8 +56,19 @@ run:
 test:
 	@scripts/test
 
+test-all:
+	@scripts/test --all
+
 check:
 	@scripts/test --host
+
+# MINUTES=60, or ROUNDS=1 SEED=n to see the round of that seed again; CPUS=2
+torture:
+	@scripts/torture $(if $(ROUNDS),--rounds $(ROUNDS),--minutes $(or $(MINUTES),10)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(CPUS),--smp $(CPUS))
+
+test-mutants:
+	@scripts/test-mutants $(NAMES)
 
 shell:
 	@scripts/vm

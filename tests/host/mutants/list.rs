@@ -14,6 +14,8 @@ pub struct Mutant {
     pub harmful: bool,
     /// The models (`model/pairs.rs`) that have to find it.
     pub models: &'static [&'static str],
+    /// What has to find it on a debug kernel, a command below `tests/`; or why nothing there can.
+    pub guest: Result<&'static str, &'static str>,
     pub edits: &'static [Edit],
 }
 
@@ -24,6 +26,9 @@ pub struct Edit {
     pub to: &'static str,
 }
 
+/// Everything at once, with delays that widen the races.
+const TORTURE: &str = "torture/run --rounds 6 --length 15 --seed 1";
+
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -31,6 +36,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "the mapping is cleared on free, without the page lock",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[Edit {
             file: "sys/page.c",
             from: "	raced = !page_ref_freeze(page, 1);\n",
@@ -47,6 +53,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "teardown does not wait for queued callbacks",
         harmful: true,
         models: &["two_frees_that_empty_a_zspage"],
+        guest: Ok("guest/run zpool-stress"),
         edits: &[Edit {
             file: "sys/shim.c",
             from: "	rcu_barrier();\n",
@@ -59,6 +66,7 @@ pub const MUTANTS: &[Mutant] = &[
                zspage holds up the callback of that zspage, and so rcu_barrier()",
         harmful: false,
         models: &["teardown_against_migrate", "unload_against_migrate"],
+        guest: Err("makes no difference, see above"),
         edits: &[Edit {
             file: "sys/shim.c",
             from: "	synchronize_rcu();\n",
@@ -70,6 +78,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "pages of a zspage that is being freed are migrated",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
+        guest: Ok(TORTURE),
         edits: &[Edit {
             file: "zsmalloc/migration.rs",
             from: "if zspage.slots(&guard).membership == Membership::Unlisted {",
@@ -82,6 +91,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "free believes what it read before it had the class lock",
         harmful: true,
         models: &["free_against_compact"],
+        guest: Ok(TORTURE),
         edits: &[
             Edit {
                 file: "zsmalloc/pool.rs",
@@ -104,6 +114,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "map believes what it read before it had the lock of the zspage",
         harmful: true,
         models: &["map_against_compact"],
+        guest: Ok(TORTURE),
         edits: &[
             Edit {
                 file: "zsmalloc/map.rs",
@@ -128,6 +139,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a zspage is freed at once",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
+        guest: Ok(TORTURE),
         edits: &[Edit {
             file: "zsmalloc/owned.rs",
             from: "unsafe { rcu::free_deferred(self.0) };",
@@ -143,6 +155,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a page names a zspage that has not been initialized",
         harmful: true,
         models: &["malloc_against_migrate"],
+        guest: Ok(TORTURE),
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
@@ -172,6 +185,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "the target page of a migration is made ours before it is certain that it will be",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[
             Edit {
                 file: "zsmalloc/migration.rs",
@@ -200,6 +214,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "free leaves the RCU section before it locks the class",
         harmful: true,
         models: &["free_against_compact"],
+        guest: Ok(TORTURE),
         edits: &[Edit {
             file: "zsmalloc/pool.rs",
             from: "(location.word, self.class_of(location.zspage).lock())",
@@ -218,6 +233,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "migrate leaves the RCU section before it locks the class",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
+        guest: Ok(TORTURE),
         edits: &[Edit {
             file: "zsmalloc/migration.rs",
             from: "let mut guard = zspage.class().lock();",
@@ -232,6 +248,9 @@ pub const MUTANTS: &[Mutant] = &[
         what: "migrate takes the lock of the zspage before that of the class",
         harmful: true,
         models: &["free_against_migrate"],
+        guest: Err(
+            "both locks are tried, so that it cannot dead-lock: nothing but the rule is broken",
+        ),
         edits: &[
             Edit {
                 file: "zsmalloc/migration.rs",
@@ -254,6 +273,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "map does not take the lock of the zspage",
         harmful: true,
         models: &["map_against_compact"],
+        guest: Ok(TORTURE),
         edits: &[
             Edit {
                 file: "zsmalloc/map.rs",
@@ -283,6 +303,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a page is counted that could not be allocated",
         harmful: true,
         models: &["malloc_that_fails"],
+        guest: Ok("guest/run zpool-nomem"),
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
@@ -309,6 +330,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "free gives the pages of a zspage back under the class lock",
         harmful: true,
         models: &["two_frees_that_empty_a_zspage"],
+        guest: Err("legal in a kernel: it only makes others wait for the lock"),
         edits: &[Edit {
             file: "zsmalloc/pool.rs",
             from: "        drop(guard);
@@ -329,6 +351,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a freed page still names its zspage",
         harmful: true,
         models: &["two_frees_that_empty_a_zspage"],
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[Edit {
             file: "sys/page.c",
             from: "	WRITE_ONCE(page->private, 0);\n	zs_rs_delay(",
@@ -342,6 +365,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "the module does not know that pages that carry its operations are left",
         harmful: true,
         models: &["unload_against_put_back"],
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[Edit {
             file: "sys/page.c",
             from: "	return raced;\n",
@@ -353,6 +377,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "pages are disowned without the page lock, while a hook may be running",
         harmful: true,
         models: &["unload_against_migrate"],
+        guest: Err("a hook would have to run at the instant at which the module is unloaded"),
         edits: &[Edit {
             file: "sys/page.c",
             from: "		lock_page(page);\n",
