@@ -159,8 +159,8 @@ nr_zspages() {
 integrity() {
 	local f verdict
 	for f in "$debugfs"/zsmalloc_rs/*/check; do
-		[ -e "$f" ] || continue
-		verdict=$(cat "$f")
+		# a pool may go while we look
+		verdict=$(cat "$f" 2>/dev/null) || { [ ! -e "$f" ] && continue; }
 		[ "$verdict" = ok ] || fail "${f%/check}: $verdict"
 	done
 }

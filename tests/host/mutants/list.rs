@@ -126,7 +126,11 @@ pub const MUTANTS: &[Mutant] = &[
                 from: "let location = unsafe { handle.locate_pinned() };
                 // INVARIANT",
                 to: "let location = if crate::mutant(\"no-second-read-in-map\") {
-                         unsafe { Location::from_word(seen.word) }
+                         Location {
+                             word: seen.word,
+                             zspage: unsafe { &*core::ptr::from_ref(seen.zspage) },
+                             index: seen.index,
+                         }
                      } else {
                          unsafe { handle.locate_pinned() }
                      };
