@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Several pools at once, and pools that come and go.
+ * Several pools at once, pools that come and go, and one whose zspages do.
  */
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 
@@ -85,6 +86,50 @@ int zt_case_pools(struct zt_run *run)
 	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
 	while (!ret && rounds--)
 		ret = zt_pools_round(stores, nr, &ctx);
+	zt_ctx_exit(&ctx);
+	return ret;
+}
+
+/*
+ * The most zspages in the least time: each object has one to itself, and is
+ * freed as soon as it is there.  Whatever waits for a grace period piles up
+ * while the pool hardly has a page.
+ */
+static int zt_churn(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(zt_num(ctx->run, "ms", 1000));
+	unsigned long handle, rounds = 0;
+	int ret;
+
+	while (time_before(jiffies, end)) {
+		ret = zpool_malloc(store->zpool, PAGE_SIZE, store->gfp, &handle);
+		if (ret)
+			return zt_fail(ctx->run, "error %d", ret);
+		zpool_free(store->zpool, handle);
+		rounds++;
+		if (zt_breathe(ctx->run))
+			return -EINTR;
+	}
+	zt_note(ctx->run, "zspages %lu", rounds);
+	return zt_store_empty(store, ctx);
+}
+
+/* churn type= name= ms= settle= */
+int zt_case_churn(struct zt_run *run)
+{
+	struct zt_store store;
+	struct zt_ctx ctx;
+	int ret;
+
+	ret = zt_ctx_init(&ctx, run, 1);
+	if (ret)
+		return ret;
+	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
+			    zt_str(run, "name", "zt-churn"), 1);
+	if (!ret) {
+		ret = zt_churn(&store, &ctx);
+		zt_store_exit(&store);
+	}
 	zt_ctx_exit(&ctx);
 	return ret;
 }

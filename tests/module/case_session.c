@@ -173,6 +173,31 @@ int zt_case_drop(struct zt_run *run)
 	return zt_session(run, true, zt_drop);
 }
 
+/*
+ * Destroy the pool with all its objects in it, which no user of zpool may do.
+ * Ours warns, and keeps what they lie in; so the pool is gone for zpool, but the
+ * module can never be unloaded again.
+ */
+static int zt_abandon(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < store->nr; i++) {
+		nr += !!store->objs[i].size;
+		store->objs[i].size = 0;
+	}
+	zt_note(ctx->run, "pages %lu", zt_store_pages(store));
+	zt_note(ctx->run, "objects %lu", nr);
+	zt_store_exit(store);
+	return 0;
+}
+
+/* abandon slot= */
+int zt_case_abandon(struct zt_run *run)
+{
+	return zt_session(run, true, zt_abandon);
+}
+
 void zt_session_exit(void)
 {
 	int i;
