@@ -165,6 +165,47 @@ integrity() {
 	done
 }
 
+# --- input
+
+# put FILE VALUE: write VALUE, in which the escapes of printf %b stand for bytes,
+# with one write(2).  Prints "ok" or the name of the error.
+put() {
+	printf %b "$2" | perl -MFcntl -MErrno -e '
+		sub done { print(grep { $!{$_} && !/WOULDBLOCK|NOTSUP/ } keys %!); exit }
+		local $/;
+		my $value = <STDIN> // "";
+		sysopen(my $file, $ARGV[0], O_WRONLY) or done();
+		defined syswrite($file, $value) or done();
+		print "ok";' "$1"
+}
+
+# refused FILE ERROR VALUE...: each is refused with this error, and changes nothing
+refused() {
+	local file=$1 error=$2 before value got
+	before=$(cat "$file")
+	shift 2
+	for value; do
+		got=$(put "$file" "$value")
+		[ "$got" = "$error" ] ||
+			fail "${file##*/}: '${value:0:40}' (${#value}): $got, should be $error"
+		[ "$(cat "$file")" = "$before" ] ||
+			fail "${file##*/}: '${value:0:40}' left $(cat "$file"), before it was $before"
+	done
+}
+
+# taken FILE VALUE CONTENT: it is taken, and the file then reads so
+taken() {
+	local got
+	got=$(put "$1" "$2")
+	[ "$got" = ok ] || fail "${1##*/}: '${2:0:40}': $got, should be taken"
+	[ "$(cat "$1")" = "$3" ] || fail "${1##*/}: '${2:0:40}' reads back as $(cat "$1"), not $3"
+}
+
+# A string of N characters C.
+string() { # N C
+	head -c "$1" /dev/zero | tr '\0' "$2"
+}
+
 # --- the kernel
 
 is_debug() { [ -e $debugfs/kmemleak ]; }

@@ -29,16 +29,24 @@ loads_module() {
 }
 
 refuses() {
-	local long
-	long=$(printf 'x%.0s' {1..300})
+	local long page
+	long=$(string 300 x) page=$(string "$page_size" x)
 	new_device zsmalloc_rs
-	for name in $'\n' " " nosuch "no such" zsmalloc_ '%s' "$long" zbud; do
-		write_fails "$sys/allocator" "$name" EINVAL
-	done
+	refused "$sys/allocator" EINVAL '\n' ' ' nosuch 'no such' zsmalloc_ ZSMALLOC_RS -1 0 '%s%n' \
+		'zsmalloc_rs\nzsmalloc' 'nosuch\0zsmalloc' ' zsmalloc' "$(string 63 x)" "$(string 64 x)" \
+		"$long" "$page" "$page$long" zbud z3fold
 	[ "$(selected "$sys")" = zsmalloc_rs ] || fail "selection lost"
+	# a string ends with its NUL, for the kernel
+	[ "$(put "$sys/allocator" 'zsmalloc\0_rs')" = ok ]
+	[ "$(selected "$sys")" = zsmalloc ] || fail "$(cat "$sys/allocator") is selected"
+	[ "$(put "$sys/allocator" 'zsmalloc_rs')" = ok ]
 	# and the device is none the worse
 	echo 8M >"$sys/disksize"
 	[ "$(cat "$sys/initstate")" = 1 ]
+	store "$work/one" "$dev" 1
+	refused "$sys/allocator" EBUSY '\n' nosuch zbud zsmalloc
+	refused "$sys/allocator" EINVAL "$long" "$page" "$page$long"
+	same "$work/one" "$dev" 1
 }
 
 busy() { # ALLOCATOR
