@@ -13,6 +13,7 @@
  * Prints "filled PAGES", then takes commands on standard input:
  *   out      ask the kernel to swap out all of it     -> "out"
  *   verify   read and compare every page              -> "verified PAGES BAD"
+ *   unmap    give back all of it, wherever it is      -> "unmapped", and the end
  * and ends with its input.  Exit code 0 only if no page was ever bad.
  */
 #include <errno.h>
@@ -239,6 +240,11 @@ int main(int argc, char **argv)
 			if (madvise(mem, len, MADV_PAGEOUT))
 				perror("memfill: MADV_PAGEOUT");
 			puts("out");
+		} else if (!strcmp(line, "unmap\n")) {
+			if (munmap(mem, len))
+				perror("memfill: munmap");
+			puts("unmapped");
+			break;
 		} else {
 			fprintf(stderr, "memfill: no command %s", line);
 			return 2;

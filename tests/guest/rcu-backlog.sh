@@ -1,0 +1,168 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Structs of zspages wait for a grace period; their pages do not.  How much
+# memory is that at its peak, when all of a pool is freed at once, or zspages come
+# and go as fast as they can?
+#
+# Documentation/rcu-backlog.rst says what bounds it.  bench/rcu-backlog runs this with
+# more memory: BACKLOG_MIB.
+# shellcheck source=tests/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/guest/zswap-lib.sh
+. "$(dirname "$0")/zswap-lib.sh"
+
+mib=$((64 * SCALE)) churn_ms=$((3000 * SCALE)) most_percent=4
+# structs are larger there, for lockdep
+! is_debug || mib=$((12 * SCALE)) churn_ms=$((1000 * SCALE)) most_percent=8
+mib=${BACKLOG_MIB:-$mib}
+
+group=/sys/fs/cgroup/backlog
+tear_down() {
+	rm -f /tmp/backlog.*
+	[ ! -e $group/cgroup.kill ] || echo 1 >$group/cgroup.kill
+	memfill_stop
+	swap_off
+	zswap_off
+	zt_unload
+	rmdir $group 2>/dev/null || true
+}
+
+# A module that has counted nothing yet.
+fresh() {
+	zt_unload
+	! grep -q ^zsmalloc_rs /proc/modules || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
+		fail "the module does not unload"
+	modprobe zsmalloc_rs
+}
+
+# Largest struct of a zspage there is, in bytes: the sizes are in the caches' names.
+largest() {
+	local name size=0
+	for name in /sys/kernel/slab/zs_rs_zspage-*; do
+		name=${name##*/zs_rs_zspage-}
+		[ "${name%%-*}" -le "$size" ] || size=${name%%-*}
+	done
+	[ "$size" != 0 ] || fail "no slab cache zs_rs_zspage-*"
+	echo "$size"
+}
+
+# What is stored, before it is freed.
+before() {
+	zspages=$(counter zspages)
+	pages=$(awk '$1 == "pages_used" { n += $2 } END { print n + 0 }' $debugfs/zsmalloc_rs/*/stats)
+	size=$(largest)
+	freed=$(counter zspages_freed_rcu)
+}
+
+# What waited, at most, and how long it took until nothing did.
+after() { # WHAT
+	local start=${EPOCHREALTIME/./} gone
+	eventually 40 nothing_waits || fail "$(counter zspages_rcu_pending) zspages still wait"
+	gone=$(((${EPOCHREALTIME/./} - start) / 1000))
+	peak=$(counter zspages_rcu_pending_peak)
+	freed=$(($(counter zspages_freed_rcu) - freed))
+	awk -v what="$1" -v pages="$pages" -v zspages="$zspages" -v freed="$freed" -v peak="$peak" \
+		-v size="$size" -v page="$page_size" -v gone="$gone" 'BEGIN {
+			printf "%-22s %9.1f %9d %9d %9d %9.0f %8s %6.1f\n", what, pages * page / 1048576,
+				zspages, freed, peak, peak * size / 1024,
+				pages ? sprintf("%.2f", 100 * peak * size / (pages * page)) : "-",
+				gone / 1000 }' >>"$figures"
+	tail -1 "$figures"
+}
+
+nothing_waits() { [ "$(counter zspages_rcu_pending)" = 0 ]; }
+
+# All that was freed at once is bounded by what there was: a struct a zspage, and a
+# zspage has a page at least.
+within_pool() {
+	[ "$freed" -ge $((zspages * 9 / 10)) ] || fail "only $freed of $zspages zspages were freed"
+	[ "$peak" -gt 0 ] || fail "none has waited"
+	[ "$peak" -le $((zspages + zspages / 8)) ] || fail "$peak waited, there were $zspages"
+	[ $((100 * peak * size)) -le $((most_percent * pages * page_size)) ] ||
+		fail "$((peak * size)) bytes waited, the pool had $pages pages"
+}
+
+begin() {
+	fresh
+	swap_on 1024
+	zswap_on zsmalloc_rs
+}
+
+unmap() {
+	begin
+	memfill_start "$mib"
+	memfill_swap_out
+	before
+	memfill_do unmap unmapped
+	after "munmap of everything"
+	within_pool
+}
+
+# Several processes in a group, all of whose memory is in zswap; then the group has
+# no memory any more, and they are killed at once.
+oom() {
+	local i killed nr=4 pids=()
+	begin
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true
+	mkdir -p $group
+	echo 1 >$group/memory.oom.group
+	rm -f /tmp/backlog.*
+	for ((i = 0; i < nr; i++)); do
+		mkfifo /tmp/backlog.$i
+		# shellcheck disable=SC2086 # several directories
+		(
+			trap - EXIT
+			echo "$BASHPID" >$group/cgroup.procs
+			exec memfill $((mib / nr)) $corpus
+		) <>/tmp/backlog.$i >/tmp/backlog.out.$i &
+		pids+=($!)
+	done
+	for ((i = 0; i < nr; i++)); do
+		eventually 600 grep -q filled /tmp/backlog.out.$i || fail "memfill $i does not begin"
+		echo out >/tmp/backlog.$i
+		eventually 600 grep -q out /tmp/backlog.out.$i || fail "memfill $i does not go out"
+	done
+	before
+	echo 0 >$group/memory.max
+	for i in "${pids[@]}"; do
+		wait "$i" 2>/dev/null && fail "memfill came to an end"
+	done
+	killed=$(awk '/^oom_kill / { print $2 }' $group/memory.events)
+	[ "$killed" = $nr ] || fail "$killed processes were killed, not $nr"
+	after "OOM kill of $nr"
+	within_pool
+}
+
+# The worst that can be thought of: in the kernel, on all processors, zspages that
+# do not hold a page for longer than it takes to free it.
+churn() {
+	local cpu pids=() start limit
+	fresh
+	zt fill slot=3 name=zt-anchor count=1 size=4000 dist=one # so that sizes can be read
+	before
+	start=$SECONDS
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		(zt churn "name=zt-churn$cpu" "ms=$churn_ms") >/dev/null & pids+=($!)
+	done
+	for cpu in "${pids[@]}"; do
+		wait "$cpu" || fail "churn: $(cat "$tap_reason")"
+	done
+	after "churn on $(nproc) CPUs"
+	note "$((SECONDS - start)) s"
+	# RCU hurries when a processor has more than 10000 callbacks (rcutree.qhimark)
+	limit=$((10 * 10000 * $(nproc)))
+	[ "$peak" -gt 0 ] || fail "none has waited"
+	[ "$peak" -le $limit ] || fail "$peak structs of $freed waited: no bound is seen"
+	zt drop slot=3
+}
+
+figures=$(mktemp)
+trap 'rm -f "$figures" "$tap_reason"' EXIT
+printf '%-22s %9s %9s %9s %9s %9s %8s %6s\n' "$(nproc) CPUs" "pool MiB" zspages freed waiting KiB "% of pool" "s" >"$figures"
+tap_begin
+tap_case "munmap of everything" unmap
+tap_case "a group is killed for lack of memory" oom
+tap_case "zspages that come and go" churn
+sed 's/^/# /' "$figures"
+tap_end
