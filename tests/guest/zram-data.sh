@@ -187,7 +187,7 @@ recompression() { # ALLOCATOR
 }
 
 writeback() { # ALLOCATOR
-	local back used
+	local back used what
 	new_device "$1"
 	[ -e "$sys/backing_dev" ] || skip "CONFIG_ZRAM_WRITEBACK is not set"
 	truncate -s 16M "$work/back"
@@ -198,6 +198,14 @@ writeback() { # ALLOCATOR
 	store "$work/corpus" "$dev" 0
 	store "$work/random" "$dev" 8
 	used=$(mm_stat "$sys" mem_used_total)
+
+	# one page by its number; what is no page, or no kind of writeback, is refused
+	echo page_index=3 >"$sys/writeback"
+	[ "$(awk '{ print $1 }' "$sys/bd_stat")" = $((page / 4096)) ] || fail "bd_stat: $(cat "$sys/bd_stat")"
+	for what in page_index=x page_index= page_index=$((32 * MB / page)) nosuch $'\n'; do
+		write_fails "$sys/writeback" "$what" EINVAL
+	done
+	same "$work/corpus" "$dev" 0
 
 	echo huge >"$sys/writeback"
 	stat_is "$sys" huge_pages -eq 0
@@ -243,6 +251,7 @@ file_system() { # ALLOCATOR FILE_SYSTEM
 	echo 1 >"$sys/compact"
 	cp -a "$m/b" "$m/c"
 	write_fails "$sys/reset" 1 EBUSY
+	write_fails /sys/class/zram-control/hot_remove "$nr" EBUSY
 	umount "$m"
 	echo 3 >/proc/sys/vm/drop_caches
 	case $fs in
