@@ -61,6 +61,43 @@ busy() { # ALLOCATOR
 	[ "$(selected "$sys")" = zsmalloc ]
 }
 
+# Others select all the time: a device that is set up is on what it says, and stays
+# there until it is reset.
+selected_meanwhile() {
+	local i first c=0 rs=0
+	new_device
+	for i in 1 2; do
+		(while :; do
+			echo zsmalloc_rs >"$sys/allocator" || true
+			sleep "0.0$((RANDOM % 10))"
+			echo zsmalloc >"$sys/allocator" || true
+			sleep "0.0$((RANDOM % 10))"
+		done) 2>/dev/null & jobs+=($!)
+	done
+	for i in {1..60}; do
+		echo 4M >"$sys/disksize"
+		first=$(selected "$sys")
+		case $first in
+		zsmalloc_rs)
+			rs=$((rs + 1))
+			[ -e "/sys/kernel/debug/zsmalloc_rs/zram$nr" ] || fail "says it is on $first" ;;
+		*)
+			c=$((c + 1))
+			[ -e "/sys/kernel/debug/zsmalloc/zram$nr" ] || fail "says it is on $first" ;;
+		esac
+		store "$work/one" "$dev" 1
+		same "$work/one" "$dev" 1
+		[ "$(selected "$sys")" = "$first" ] || fail "was on $first, is on $(selected "$sys")"
+		eventually 5 reset_device || fail "cannot be reset"
+		[ "$c" -lt 5 ] || [ "$rs" -lt 5 ] || break
+	done
+	echo "$c times on zsmalloc, $rs times on zsmalloc_rs"
+	[ $((c * rs)) -gt 0 ] || fail "the selection never changed"
+}
+
+# udev or a process that is just ending may still hold it open
+reset_device() { echo 1 >"$sys/reset"; } 2>/dev/null
+
 # The module goes away after it was selected, and cannot be loaded again: no
 # pool, so no device, and no module that is counted as used.
 no_half_made_device() {
@@ -130,6 +167,7 @@ tap_case "unknown names and zbud are refused with EINVAL" refuses
 for a in $ALLOCATORS; do
 	tap_case "EBUSY once initialised, selection kept over a reset ($a)" busy "$a"
 done
+tap_case "selecting while the device is set up, used and reset" selected_meanwhile
 tap_case "no half-made device when the pool cannot be created" no_half_made_device
 tap_case "a device pins the driver's module" pins_module
 tap_case "zramctl sets up a device and keeps the selection" set_up_by_zramctl
