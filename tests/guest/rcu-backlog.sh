@@ -25,6 +25,7 @@ tear_down() {
 	swap_off
 	zswap_off
 	zt_unload
+	modprobe -r zram 2>/dev/null || true
 	rmdir $group 2>/dev/null || true
 }
 
@@ -160,6 +161,38 @@ churn() {
 	zt drop slot=3
 }
 
+# The same from user space: pages that do not compress are written over, on each
+# processor, which leaves a struct for each page.
+overwrite() {
+	local nr dev cpu pids=() rounds=20
+	! is_debug || rounds=2
+	fresh
+	modprobe zram num_devices=0 || skip "kernel without zram"
+	nr=$(cat /sys/class/zram-control/hot_add)
+	dev=/dev/zram$nr
+	[ -e "/sys/block/zram$nr/allocator" ] || skip "kernel without our patches of zram"
+	echo zsmalloc_rs >"/sys/block/zram$nr/allocator"
+	echo 64M >"/sys/block/zram$nr/disksize"
+	head -c 8M /dev/urandom >/tmp/backlog.random
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		write_pages "$dev" "$cpu"
+	done
+	before
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		(for ((i = 0; i < rounds; i++)); do write_pages "$dev" "$cpu"; done) & pids+=($!)
+	done
+	for cpu in "${pids[@]}"; do
+		wait "$cpu" || fail "a writer failed"
+	done
+	after "zram written over"
+	[ "$freed" -ge $((rounds * 2000)) ] || fail "only $freed zspages were freed"
+	[ "$peak" -le $((10 * 10000 * $(nproc))) ] || fail "$peak structs of $freed waited: no bound is seen"
+}
+
+write_pages() { # DEVICE CPU
+	dd if=/tmp/backlog.random of="$1" bs=1M seek=$(($2 * 8)) oflag=direct conv=notrunc status=none
+}
+
 # Grace periods do not end while somebody keeps a processor in the kernel, as whoever
 # has an object mapped does.  How much that adds up to is a matter of time; that all of
 # it goes afterwards is what counts.
@@ -185,6 +218,7 @@ tap_begin
 tap_case "munmap of everything" unmap
 tap_case "a group is killed for lack of memory" oom
 tap_case "zspages that come and go" churn
+tap_case "zram is written over" overwrite
 tap_case "zspages that come and go while no grace period ends" held
 sed 's/^/# /' "$figures"
 tap_end
