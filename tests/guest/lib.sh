@@ -170,13 +170,7 @@ integrity() {
 # put FILE VALUE: write VALUE, in which the escapes of printf %b stand for bytes,
 # with one write(2).  Prints "ok" or the name of the error.
 put() {
-	printf %b "$2" | perl -MFcntl -MErrno -e '
-		sub done { print(grep { $!{$_} && !/WOULDBLOCK|NOTSUP/ } keys %!); exit }
-		local $/;
-		my $value = <STDIN> // "";
-		sysopen(my $file, $ARGV[0], O_WRONLY) or done();
-		defined syswrite($file, $value) or done();
-		print "ok";' "$1"
+	printf %b "$2" | writeonce "$1"
 }
 
 # refused FILE ERROR VALUE...: each is refused with this error, and changes nothing
@@ -204,6 +198,34 @@ taken() {
 # A string of N characters C.
 string() { # N C
 	head -c "$1" /dev/zero | tr '\0' "$2"
+}
+
+# --- faults
+
+# From here on /proc/self/fail-nth counts all allocations, those that may wait too,
+# which failslab and fail_page_alloc otherwise leave alone.  The kernel itself leaks
+# the name of a slab cache when it cannot make the cache's directory in sysfs, so
+# what that needs is left alone.
+faults_everywhere() {
+	local f=$debugfs/failslab cache
+	[ -d "$f" ] || skip "kernel without FAILSLAB"
+	for cache in /sys/kernel/slab/*; do
+		case ${cache##*/} in
+		kernfs_* | kmalloc-*32 | radix_tree_node | maple_node) ;;
+		*) echo 1 >"$cache/failslab" ;;
+		esac
+	done 2>/dev/null
+	echo Y >"$f/cache-filter"
+	echo N >"$f/ignore-gfp-wait"
+	echo 0 >"$f/verbose"
+}
+
+faults_nowhere() {
+	[ -d "$debugfs/failslab" ] || return 0
+	echo Y >"$debugfs/failslab/ignore-gfp-wait"
+	echo N >"$debugfs/failslab/cache-filter"
+	echo Y >"$debugfs/fail_page_alloc/ignore-gfp-wait"
+	echo 1 >"$debugfs/fail_page_alloc/min-order"
 }
 
 # --- the kernel

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 tear_down() {
+	faults_nowhere
 	zt_unload
 	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
 }
@@ -88,6 +89,44 @@ default_chain_size() {
 	unloaded
 }
 
+# Loading takes memory, of the kernel's and of ours, and may not get it.
+load_faults() {
+	local n said left='' failed=0 file before
+	tear_down
+	before=$(traces)
+	faults_everywhere
+	echo N >$debugfs/fail_page_alloc/ignore-gfp-wait
+	echo 0 >$debugfs/fail_page_alloc/min-order
+	echo 0 >$debugfs/fail_page_alloc/verbose
+	file=$(modinfo -n zsmalloc_rs)
+	for ((n = 1; n < 3000; n++)); do
+		if said=$(loadmod "$file" $n); then
+			# some of it works without, like a file in debugfs
+			zt pools type=zsmalloc_rs pools=1 rounds=1 count=20 >/dev/null
+			zt_unload
+			rmmod zsmalloc_rs || fail "allocation $n failed, the module does not unload"
+		else
+			failed=$((failed + 1))
+			[[ $said == ENOMEM* ]] || fail "allocation $n failed: $said"
+			! grep -q ^zsmalloc_rs /proc/modules || fail "allocation $n failed: half loaded"
+			[ ! -e $debugfs/zsmalloc_rs ] || fail "allocation $n failed: debugfs keeps zsmalloc_rs"
+		fi
+		# what is left of the count: the last one was not reached
+		left=${said##* }
+		[ "$left" = 0 ] || break
+	done
+	faults_nowhere
+	[ "$left" != 0 ] || fail "no end of allocations"
+	note "$n allocations, without $failed of them the module did not load"
+	[ "$failed" -gt 5 ] || fail "only $failed loads failed"
+	eventually 5 test "$(traces)" = "$before" || {
+		diff <(echo "$before") <(traces) || true
+		fail "something is left"
+	}
+	loaded
+	unloaded
+}
+
 no_leak() {
 	local found
 	is_debug || skip "kernel without KMEMLEAK"
@@ -105,5 +144,6 @@ sizes=$(seq 4 16)
 for size in $sizes; do
 	tap_case "chain_size=$size" chain_size "$size"
 done
+tap_case "each allocation of loading fails in turn" load_faults
 tap_case "nothing leaked" no_leak
 tap_end

@@ -24,30 +24,13 @@ faults() { # STEP
 		fail "nr_zspages was $before, is $(nr_zspages)"
 }
 
-# A pool is created with GFP_KERNEL, which failslab leaves alone unless told.
-# The kernel itself leaks the name of a slab cache when it cannot make the
-# cache's directory in sysfs, so what that needs is left alone.
 create_faults() { # MAX
-	local f=$debugfs/failslab cache
-	[ -d "$f" ] || skip "kernel without FAILSLAB"
-	for cache in /sys/kernel/slab/*; do
-		case ${cache##*/} in
-		kernfs_* | kmalloc-*32 | radix_tree_node | maple_node) ;;
-		*) echo 1 >"$cache/failslab" ;;
-		esac
-	done 2>/dev/null
-	echo Y >"$f/cache-filter"
-	echo N >"$f/ignore-gfp-wait"
-	echo 0 >"$f/verbose"
+	faults_everywhere
 	zt create-faults "type=$TYPE" "max=$1"
 }
 
 tear_down() {
-	if [ -d "$debugfs/failslab" ]; then
-		echo Y >"$debugfs/failslab/ignore-gfp-wait"
-		echo N >"$debugfs/failslab/cache-filter"
-		echo 1 >"$debugfs/fail_page_alloc/min-order"
-	fi
+	faults_nowhere
 }
 
 no_leak() {
