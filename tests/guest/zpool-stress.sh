@@ -27,6 +27,13 @@ pools() { # POOLS ROUNDS COUNT
 		fail "nr_zspages was $before, is $(nr_zspages)"
 }
 
+# The callbacks of what one processor has freed are still to come when another has
+# seen a grace period.
+handover() {
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
+	zt handover "type=$TYPE" rounds=8 count=3000
+}
+
 # Pools of both allocators side by side.
 side_by_side() {
 	local slot=0 type
@@ -57,5 +64,6 @@ tap_case "two threads, small objects" stress small 2
 tap_case "eight threads, compressed pages" stress compressed 8
 tap_case "pools in a loop, several at once, while memory is compacted" pools 5 $((rounds * SCALE)) 600
 tap_case "small pools in a loop, while memory is compacted" pools 2 $((rounds * 2 * SCALE)) 5
+tap_case "pools emptied by one processor, destroyed by another" handover
 tap_case "pools of both allocators side by side" side_by_side
 tap_end

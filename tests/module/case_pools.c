@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Several pools at once, pools that come and go, and one whose zspages do.
+ * Several pools at once, pools that come and go, one whose zspages do, and one
+ * that is destroyed by another processor than the one that emptied it.
  */
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/workqueue.h>
 
 #include "zpool_test.h"
 
@@ -128,6 +130,55 @@ int zt_case_churn(struct zt_run *run)
 			    zt_str(run, "name", "zt-churn"), 1);
 	if (!ret) {
 		ret = zt_churn(&store, &ctx);
+		zt_store_exit(&store);
+	}
+	zt_ctx_exit(&ctx);
+	return ret;
+}
+
+static long zt_free_here(void *store)
+{
+	zt_store_free_all(store);
+	return 0;
+}
+
+/* Objects of a page each, so that there are as many zspages. */
+static int zt_handover_round(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned int cpu;
+	int ret;
+
+	ret = zt_store_fill(store, ctx, "one", PAGE_SIZE);
+	if (ret)
+		return ret;
+	cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
+	if (cpu >= nr_cpu_ids)
+		return zt_skip(ctx->run, "needs two CPUs");
+	return work_on_cpu_safe(cpu, zt_free_here, store);
+}
+
+/*
+ * One processor frees all, another destroys the pool at once.  A grace period is
+ * over when all have been seen; the callbacks that wait for it are called by the
+ * processor that queued them, a few at a time, and so later.
+ *
+ * handover type= rounds= count=
+ */
+int zt_case_handover(struct zt_run *run)
+{
+	unsigned long rounds = zt_num(run, "rounds", 5);
+	struct zt_store store;
+	struct zt_ctx ctx;
+	int ret;
+
+	ret = zt_ctx_init(&ctx, run, 1);
+	while (!ret && rounds--) {
+		ret = zt_store_init(&store, run,
+				    zt_str(run, "type", "zsmalloc_rs"),
+				    "zt-handover", zt_num(run, "count", 3000));
+		if (ret)
+			break;
+		ret = zt_handover_round(&store, &ctx);
 		zt_store_exit(&store);
 	}
 	zt_ctx_exit(&ctx);

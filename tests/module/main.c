@@ -29,6 +29,7 @@ static const struct zt_case zt_cases[] = {
 	{ "abandon", zt_case_abandon, "session: destroy the pool with the objects in it" },
 	{ "stress", zt_case_stress, "threads that share a pool: use, free, compact, migrate" },
 	{ "pools", zt_case_pools, "create, fill, empty and destroy pools in a loop" },
+	{ "handover", zt_case_handover, "empty a pool on one CPU, destroy it on another" },
 	{ "churn", zt_case_churn, "zspages that come and go as fast as they can" },
 	{ "migrate", zt_case_migrate, "migrate pages of every class" },
 	{ "migrate-busy", zt_case_migrate_busy, "migrate a page whose object is mapped" },

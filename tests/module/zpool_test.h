@@ -145,6 +145,7 @@ int zt_case_drop(struct zt_run *run);
 int zt_case_abandon(struct zt_run *run);
 int zt_case_stress(struct zt_run *run);
 int zt_case_pools(struct zt_run *run);
+int zt_case_handover(struct zt_run *run);
 int zt_case_churn(struct zt_run *run);
 int zt_case_migrate(struct zt_run *run);
 int zt_case_migrate_busy(struct zt_run *run);
