@@ -3,11 +3,12 @@
 # make run, make test: the rest is in Documentation/building.rst.
 
 ARCH ?= x86_64
+PAGE_SIZE ?= 4K
 FLAVOR ?= release
 JOBS ?= $(shell nproc)
 KDIR ?=
 
-export ARCH FLAVOR JOBS KDIR
+export ARCH PAGE_SIZE FLAVOR JOBS KDIR
 
 .PHONY: help setup kernel print-kdir module run test test-all check shell \
 	torture test-mutants clean clean-cache
@@ -21,7 +22,7 @@ help:
 	@echo 'make test-mutants   put faults into the module, one at a time: the tests have to find them'
 	@echo 'make test-all    every suite on every flavour, and the two above: hours'
 	@echo
-	@echo 'make kernel      build the kernel of ARCH and FLAVOR in the cache'
+	@echo 'make kernel      build the kernel of ARCH, PAGE_SIZE and FLAVOR in the cache'
 	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
 	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
 	@echo 'make shell       boot a virtual machine with the module, and give a shell'
@@ -30,6 +31,7 @@ help:
 	@echo 'make clean-cache remove kernels in the cache that this tree no longer uses'
 	@echo
 	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
+	@echo 'PAGE_SIZE=4K|16K|64K   now $(PAGE_SIZE); x86_64 has 4K only'
 	@echo 'FLAVOR=release|debug   now $(FLAVOR); for torture also race, rt, nosmp, nocompaction'
 	@echo 'KDIR=DIR   a kernel build directory of your own, for make module'
 	@echo 'JOBS=N   now $(JOBS)'

@@ -12,6 +12,8 @@ BINDGEN_VERSION=0.73.2
 VNG_VERSION=1.42
 
 ARCH=${ARCH:-x86_64}
+# 4K, 16K or 64K, of which x86_64 has the first
+PAGE_SIZE=${PAGE_SIZE:-4K}
 FLAVOR=${FLAVOR:-release}
 # kernel/$FLAVOR.config
 FLAVORS_ALL="release debug race rt nocompaction nosmp"
@@ -40,6 +42,40 @@ kernel_arch() { # the kernel's name for $ARCH
 	arm64) echo arm64 ;;
 	*) die "ARCH=$ARCH: not one of x86_64, arm64" ;;
 	esac
+}
+
+# Ends the script if there is no kernel for $ARCH with pages of $PAGE_SIZE.
+check_target() {
+	case $ARCH-$PAGE_SIZE in
+	x86_64-4K | arm64-4K | arm64-16K | arm64-64K) ;;
+	x86_64-*) die "PAGE_SIZE=$PAGE_SIZE: x86_64 has pages of 4K only" ;;
+	arm64-*) die "PAGE_SIZE=$PAGE_SIZE: not one of 4K, 16K, 64K" ;;
+	*) die "ARCH=$ARCH: not one of x86_64, arm64" ;;
+	esac
+}
+
+# What build directories are called after: 4K is not mentioned.
+target_name() {
+	if [ "$PAGE_SIZE" = 4K ]; then
+		echo "$ARCH-$FLAVOR"
+	else
+		echo "$ARCH-$PAGE_SIZE-$FLAVOR"
+	fi
+}
+
+# Is the host of $ARCH itself?
+is_native() { [ "$ARCH" = "$(uname -m | sed s/aarch64/arm64/)" ]; }
+
+# The C compiler for programs that run in the guest.
+guest_cc() {
+	if is_native; then
+		echo gcc
+	else
+		case $ARCH in
+		x86_64) echo x86_64-linux-gnu-gcc ;;
+		arm64) echo aarch64-linux-gnu-gcc ;;
+		esac
+	fi
 }
 
 kernel_image() { # the bootable image below a build directory
