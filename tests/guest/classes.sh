@@ -6,14 +6,16 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+count=$(objects 5000)
+
 tear_down() {
 	zt_unload
 }
 
 # The same objects in a pool of each allocator.
 twins() { # COUNT DISTRIBUTION
-	zt fill slot=0 type=zsmalloc_rs name=zt-ours "count=$1" "dist=$2" "seed=$SEED"
-	zt fill slot=1 type=zsmalloc name=zt-ref "count=$1" "dist=$2" "seed=$SEED"
+	zt fill slot=0 type=zsmalloc_rs name=zt-ours "count=$1" "dist=$2" "size=$size_step" "seed=$SEED"
+	zt fill slot=1 type=zsmalloc name=zt-ref "count=$1" "dist=$2" "size=$size_step" "seed=$SEED"
 }
 
 ours=$debugfs/zsmalloc_rs/zt-ours
@@ -36,10 +38,10 @@ pool() { awk -v name="$1" '$1 == name { print $2 }' "$ours/stats"; }
 counters() {
 	local before pages objects
 	before=$(nr_zspages)
-	zt fill slot=0 type=zsmalloc_rs name=zt-ours count=5000 "seed=$SEED"
+	zt fill slot=0 type=zsmalloc_rs name=zt-ours "count=$count" "seed=$SEED"
 	zt thin slot=0 percent=50 "seed=$SEED"
 	pages=$(zt_number pages)
-	objects=$((5000 - $(zt_number freed)))
+	objects=$((count - $(zt_number freed)))
 	[ "$(pool pages_used)" = "$pages" ] || fail "pages_used $(pool pages_used), zpool says $pages"
 	[ "$(pool objects)" = "$objects" ] || fail "objects $(pool objects), stored $objects"
 	[ $(($(nr_zspages) - before)) = "$pages" ] ||
@@ -57,7 +59,7 @@ zones() {
 	local before after
 	echo 1 >/proc/sys/vm/stat_refresh
 	before=$(grep nr_zspages /proc/zoneinfo)
-	zt fill slot=0 type=zsmalloc_rs name=zt-ours count=5000 "seed=$SEED"
+	zt fill slot=0 type=zsmalloc_rs name=zt-ours "count=$count" "seed=$SEED"
 	zt thin slot=0 percent=50 burst=20
 	compact_memory
 	shrink_slabs
@@ -68,8 +70,8 @@ zones() {
 }
 
 tap_begin
-tap_case "classes is C's, every size once" same all "$page_size"
-tap_case "classes is C's, uniform sizes" same uniform 3000
+tap_case "classes is C's, every size once" same all $((page_size / size_step))
+tap_case "classes is C's, uniform sizes" same uniform "$(objects 3000)"
 tap_case "classes is C's, few objects" same compressed 5
 tap_case "counters agree" counters
 tap_case "pages are counted in their zone" zones

@@ -6,11 +6,11 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-count=$((10000 * SCALE))
-! is_debug || count=$((3000 * SCALE))
+count=$(objects $((10000 * SCALE)))
+! is_debug || count=$(objects $((3000 * SCALE)))
 
 pages() { # DISTRIBUTION PERCENT
-	zt pages "type=$TYPE" ref=zsmalloc "dist=$1" "count=$count" "percent=$2" \
+	zt pages "type=$TYPE" ref=zsmalloc "dist=$1" "size=$size_step" "count=$count" "percent=$2" \
 		rounds=3 "seed=$SEED" "settle=$settle"
 }
 

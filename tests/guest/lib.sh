@@ -29,6 +29,11 @@ KSFT_SKIP=4
 debugfs=/sys/kernel/debug
 stats=$debugfs/zsmalloc_rs/stats
 page_size=$(getconf PAGESIZE)
+# How large pages are in units of 4K: objects grow with them.
+page_factor=$((page_size / 4096))
+# From one size to the next where a test takes all of them: with larger pages
+# some, which make as many bytes in all, and still hit every class.
+size_step=$((page_factor * page_factor - (page_factor > 1)))
 # How long C zsmalloc may take to free what it deferred; ours defers nothing.
 settle=0
 [ "$TYPE" = zsmalloc_rs ] || settle=5000
@@ -58,6 +63,9 @@ skip() {
 	echo "$*" >"$tap_reason"
 	exit $KSFT_SKIP
 }
+
+# objects N: how many take the bytes that N take with pages of 4K
+objects() { echo $(($1 / page_factor)); }
 
 # tap_begin: before the first case
 tap_begin() {

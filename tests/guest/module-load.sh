@@ -69,9 +69,9 @@ chain_size() { # N
 	[ "$got" = "$1" ] || fail "chain_size=$1 reads back as $got"
 	[ "$(stat -c %a /sys/module/zsmalloc_rs/parameters/chain_size)" = 444 ] ||
 		fail "chain_size can be written"
-	zt sizes type=zsmalloc_rs order=random copies=2 step=7
+	zt sizes type=zsmalloc_rs order=random copies=2 "step=$((size_step + 6))"
 	# a bug of C zsmalloc's once: migration after the chain size had changed
-	zt fill type=zsmalloc_rs count=1500 dist=uniform
+	zt fill type=zsmalloc_rs "count=$(objects 1500)" dist=uniform
 	zt thin percent=50
 	shrink_slabs
 	huge_pages

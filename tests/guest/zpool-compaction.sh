@@ -5,8 +5,9 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-count=$((20000 * SCALE))
-! is_debug || count=$((3000 * SCALE))
+count=$(objects $((20000 * SCALE)))
+! is_debug || count=$(objects $((3000 * SCALE)))
+size=$((160 * page_factor))
 
 tear_down() {
 	background_stop
@@ -15,7 +16,7 @@ tear_down() {
 
 # fill and thin out; sets $pages
 sparse() { # DISTRIBUTION PERCENT
-	zt fill "type=$TYPE" "dist=$1" size=160 "count=$count" "seed=$SEED"
+	zt fill "type=$TYPE" "dist=$1" "size=$size" "count=$count" "seed=$SEED"
 	zt thin "percent=$2" "seed=$SEED"
 	pages=$(zt_number pages)
 }
@@ -34,7 +35,7 @@ compacts() { # DISTRIBUTION
 		[ $((pages - after)) = $(($(counter pages_compacted) - before)) ] ||
 			fail "$((pages - after)) pages fewer, pages_compacted rose by $(($(counter pages_compacted) - before))"
 	fi
-	zt refill "dist=$1" size=160 "seed=$((SEED + 1))"
+	zt refill "dist=$1" "size=$size" "seed=$((SEED + 1))"
 	zt verify
 	zt drop "settle=$settle"
 }
@@ -72,7 +73,7 @@ mapped() {
 		! eventually 10 held || shrink_slabs
 		wait $holder || fail "an object changed while it was mapped"
 		! is_ours || [ "$(counter compact_skipped_mapped)" = "$before" ] || break
-		zt refill dist=one size=160
+		zt refill dist=one "size=$size"
 		zt thin percent=90 "seed=$seed"
 	done
 	zt verify

@@ -5,8 +5,8 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-count=$((20000 * SCALE))
-! is_debug || count=$((4000 * SCALE))
+count=$(objects $((20000 * SCALE)))
+! is_debug || count=$(objects $((4000 * SCALE)))
 
 tear_down() {
 	background_stop
@@ -18,7 +18,7 @@ by_hand() {
 	local before
 	zt_core
 	! is_ours || before=$(counter pages_migrated)
-	zt migrate "type=$TYPE" "seed=$SEED" "settle=$settle"
+	zt migrate "type=$TYPE" "step=$((size_step + 6))" "seed=$SEED" "settle=$settle"
 	! is_ours || [ "$(counter pages_migrated)" -gt "$before" ] ||
 		fail "pages_migrated did not rise"
 }

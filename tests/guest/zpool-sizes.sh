@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 sizes() { # ORDER COPIES
-	zt sizes "type=$TYPE" "order=$1" "copies=$2" "seed=$SEED" "settle=$settle"
+	zt sizes "type=$TYPE" "order=$1" "copies=$2" "step=$size_step" "seed=$SEED" "settle=$settle"
 }
 
 tap_begin

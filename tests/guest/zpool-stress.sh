@@ -11,7 +11,7 @@ tear_down() {
 }
 
 stress() { # DISTRIBUTION THREADS
-	zt stress "type=$TYPE" "dist=$1" "threads=$2" "ms=$((3000 * SCALE))" \
+	zt stress "type=$TYPE" "dist=$1" "threads=$2" "count=$(objects 4096)" "ms=$((3000 * SCALE))" \
 		"seed=$SEED" "settle=$settle"
 }
 
@@ -20,7 +20,7 @@ pools() { # POOLS ROUNDS COUNT
 	before=$(nr_zspages)
 	background compact_memory
 	background shrink_slabs
-	zt pools "type=$TYPE" "pools=$1" "rounds=$2" "count=$3" "seed=$SEED" \
+	zt pools "type=$TYPE" "pools=$1" "rounds=$2" "count=$(objects "$3")" "seed=$SEED" \
 		"settle=$settle"
 	background_stop
 	eventually 5 test "$(nr_zspages)" = "$before" ||
@@ -31,14 +31,14 @@ pools() { # POOLS ROUNDS COUNT
 # seen a grace period.
 handover() {
 	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
-	zt handover "type=$TYPE" rounds=8 count=3000
+	zt handover "type=$TYPE" rounds=8 "count=$((3000 * 4096 / page_size))"
 }
 
 # Pools of both allocators side by side.
 side_by_side() {
 	local slot=0 type
 	for type in zsmalloc_rs zsmalloc zsmalloc_rs zsmalloc; do
-		zt fill "slot=$slot" "type=$type" "name=zt-side$slot" count=4000 "seed=$slot"
+		zt fill "slot=$slot" "type=$type" "name=zt-side$slot" "count=$(objects 4000)" "seed=$slot"
 		slot=$((slot + 1))
 	done
 	zt thin slot=0
@@ -63,7 +63,7 @@ tap_case "one thread" stress uniform 1
 tap_case "two threads, small objects" stress small 2
 tap_case "eight threads, compressed pages" stress compressed 8
 tap_case "pools in a loop, several at once, while memory is compacted" pools 5 $((rounds * SCALE)) 600
-tap_case "small pools in a loop, while memory is compacted" pools 2 $((rounds * 2 * SCALE)) 5
+tap_case "small pools in a loop, while memory is compacted" pools 2 $((rounds * 2 * SCALE)) $((5 * page_factor))
 tap_case "pools emptied by one processor, destroyed by another" handover
 tap_case "pools of both allocators side by side" side_by_side
 tap_end

@@ -72,7 +72,7 @@ memory_limit() { # ALLOCATOR
 	local n failed
 	new_device "$1" 32M
 	store "$work/corpus" "$dev" 0
-	echo $(($(mm_stat "$sys" mem_used_total) + 64 * page)) >"$sys/mem_limit"
+	echo $(($(mm_stat "$sys" mem_used_total) + MB / 4)) >"$sys/mem_limit"
 	failed=$(awk '{ print $2 }' "$sys/io_stat")
 
 	# over the old data, one page a request, until the first that fails

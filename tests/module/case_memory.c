@@ -6,6 +6,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "zpool_test.h"
 
@@ -103,7 +104,7 @@ static int zt_exhaust_recover(struct zt_store *store, struct zt_ctx *ctx)
 /* exhaust type= leave= errors= seed= settle= */
 int zt_case_exhaust(struct zt_run *run)
 {
-	unsigned long leave = zt_num(run, "leave", 8192);
+	unsigned long leave = zt_num(run, "leave", SZ_32M / PAGE_SIZE);
 	unsigned long errors = zt_num(run, "errors", 1000);
 	struct zt_store store;
 	struct zt_ctx ctx;

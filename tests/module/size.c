@@ -54,7 +54,7 @@ u32 zt_dist_size(const char *dist, struct rnd_state *rnd, unsigned long i,
 {
 	switch (dist[0]) {
 	case 'a':
-		return 1 + i % PAGE_SIZE;
+		return 1 + i * fixed % PAGE_SIZE;
 	case 's':
 		return 1 + zt_random(rnd, PAGE_SIZE / 16);
 	case 'h':
