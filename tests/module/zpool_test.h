@@ -132,6 +132,7 @@ int zt_breathe(struct zt_run *run);
 int zt_case_core(struct zt_run *run);
 int zt_case_sizes(struct zt_run *run);
 int zt_case_errors(struct zt_run *run);
+int zt_case_address(struct zt_run *run);
 int zt_case_pages(struct zt_run *run);
 int zt_case_exhaust(struct zt_run *run);
 int zt_case_faults(struct zt_run *run);
