@@ -66,6 +66,26 @@ target_name() {
 # Is the host of $ARCH itself?
 is_native() { [ "$ARCH" = "$(uname -m | sed s/aarch64/arm64/)" ]; }
 
+deb_arch() { # Debian's name for $ARCH
+	case $ARCH in
+	x86_64) echo amd64 ;;
+	arm64) echo arm64 ;;
+	esac
+}
+
+# debian DIR OPTION…: mmdebstrap for $ARCH, of this machine's release and from the
+# mirrors that it names
+debian() {
+	local dir=$1 sources=() f
+	shift
+	for f in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+		[ -s "$f" ] && sources=("$f") && break
+	done
+	# shellcheck source=/dev/null
+	mmdebstrap --quiet --architectures="$(deb_arch)" "$@" \
+		"$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" "$dir" "${sources[@]}"
+}
+
 # The C compiler for programs that run in the guest.
 guest_cc() {
 	if is_native; then
