@@ -72,6 +72,7 @@ against_freeing() {
 }
 
 tap_begin
+! is_ours || modprobe zsmalloc_rs
 tap_case "pages of every class migrate" by_hand
 tap_case "a page whose object is mapped" busy
 tap_case "compact_memory migrates, and every object stays" by_compaction
