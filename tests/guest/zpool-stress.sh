@@ -31,7 +31,7 @@ pools() { # POOLS ROUNDS COUNT
 # seen a grace period.
 handover() {
 	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
-	zt handover "type=$TYPE" rounds=8 "count=$((3000 * 4096 / page_size))"
+	zt handover "type=$TYPE" rounds=8 "count=$(objects 3000)"
 }
 
 # Pools of both allocators side by side.
