@@ -31,7 +31,7 @@ some() { # N VALUE...
 }
 
 # Something to lose, and that it is not lost.
-objects_stored() { zt fill type=zsmalloc_rs name=zt-kept count=2000 dist=uniform "seed=$SEED"; }
+objects_stored() { zt fill type=zsmalloc_rs name=zt-kept "count=$(objects 2000)" dist=uniform "seed=$SEED"; }
 
 objects_kept() {
 	zt verify

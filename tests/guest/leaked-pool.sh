@@ -23,16 +23,17 @@ warnings() { dmesg | grep -c 'pool destroyed with' || true; }
 references() { awk '$1 == "zsmalloc_rs" { print $3 }' /proc/modules; }
 
 leak() {
-	local before pages pools objects
+	local before pages pools objects count
+	count=$(objects 6000)
 	zt_unload
 	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
 	modprobe zsmalloc_rs
 	# one pool beside it, that is none the worse
-	zt fill slot=1 type=zsmalloc_rs name=zt-beside count=2000 dist=uniform
-	zt fill slot=0 type=zsmalloc_rs name=zt-leaked count=6000 dist=uniform
+	zt fill slot=1 type=zsmalloc_rs name=zt-beside "count=$(objects 2000)" dist=uniform
+	zt fill slot=0 type=zsmalloc_rs name=zt-leaked "count=$count" dist=uniform
 	# with holes between its pages, so that compaction has something to do
 	zt thin slot=0 percent=50 burst=16
-	objects=$((6000 - $(zt_number freed)))
+	objects=$((count - $(zt_number freed)))
 	before=$(nr_zspages) pools=$(counter pools)
 	zt abandon slot=0
 	pages=$(zt_number pages)
@@ -76,8 +77,8 @@ stays() {
 
 # New pools, of other names and sizes, as if nothing had been.
 goes_on() {
-	zt pools type=zsmalloc_rs pools=4 rounds=2 count=300
-	zt sizes type=zsmalloc_rs order=random copies=2 step=13
+	zt pools type=zsmalloc_rs pools=4 rounds=2 "count=$(objects 300)"
+	zt sizes type=zsmalloc_rs order=random copies=2 "step=$((size_step + 12))"
 	swap_on 256
 	zswap_on zsmalloc_rs
 	memfill_start 8
