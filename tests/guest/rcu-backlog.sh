@@ -104,6 +104,7 @@ unmap() {
 # no memory any more, and they are killed at once.
 oom() {
 	local i killed code nr=4 pids=()
+	! is_debug || skip "debug kernel: takes minutes there, and measures the debugging"
 	begin
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true
 	mkdir -p $group
@@ -165,7 +166,7 @@ churn() {
 # processor, which leaves a struct for each page.
 overwrite() {
 	local nr dev cpu pids=() rounds=20
-	! is_debug || rounds=2
+	! is_debug || skip "debug kernel: takes minutes there, and measures the debugging"
 	fresh
 	modprobe zram num_devices=0 || skip "kernel without zram"
 	nr=$(cat /sys/class/zram-control/hot_add)
