@@ -163,6 +163,8 @@ nr_zspages() {
 	awk '$1 == "nr_zspages" { print $2 }' /proc/vmstat
 }
 
+zspages_are() { [ "$(nr_zspages)" = "$1" ]; }
+
 # Bookkeeping of every pool of ours, where the kernel offers the check.
 integrity() {
 	local f verdict

@@ -10,17 +10,25 @@ tear_down() {
 	zt_unload
 }
 
+# Pages that page migration had in hand and gave up are nobody's any more: neither
+# the old ones nor the new ones that should have taken their place.
+none_left() { # NR_ZSPAGES
+	eventually 5 zspages_are "$1" || fail "nr_zspages was $1, is $(nr_zspages)"
+}
+
 # raced OP COUNTER...: each counter has to rise
 raced() {
-	local op=$1 c
+	local op=$1 c pages
 	local -A before
 	shift
 	zt_core
 	modprobe zsmalloc_rs
+	pages=$(nr_zspages)
 	for c; do
 		before[$c]=$(counter "$c")
 	done
 	zt raced "type=$TYPE" "op=$op" rounds=40 "settle=$settle"
+	none_left "$pages"
 	is_ours || return 0
 	for c; do
 		note "$c rose by $(($(counter "$c") - before[$c]))"
@@ -31,12 +39,14 @@ raced() {
 # Both at the same instant, thousands of times.  A zspage that is off its list
 # already while its page is not yet freed is met within some of them.
 race() {
-	local before seed
+	local before seed pages
 	zt_core
 	modprobe zsmalloc_rs
+	pages=$(nr_zspages)
 	before=$(counter migrate_refused_unlisted)
 	for seed in 1 2 3 4 5 6 7 8; do
 		zt race "type=$TYPE" "rounds=$((500 * SCALE))" "seed=$((SEED + seed))" "settle=$settle"
+		none_left "$pages"
 		is_ours || return 0
 		if [ "$(counter migrate_refused_unlisted)" -gt "$before" ]; then
 			note "migrate_refused_unlisted rose by $(($(counter migrate_refused_unlisted) - before))"
