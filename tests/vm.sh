@@ -42,6 +42,7 @@ log() { # WANTED LINE…: a log with these lines in it
 log 1 'Kernel panic - not syncing: Fatal exception'
 log 1 'BUG: unable to handle page fault for address: fffe641a0a937458'
 log 1 'Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000'
+log 0 'Unable to handle swap header version -2'
 log 1 'Internal error: synchronous external abort: 0000000096000410 [#1] SMP'
 log 1 'kernel BUG at mm/zsmalloc.c:123!'
 log 1 'WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:1 f+0x1/0x2'
