@@ -56,6 +56,18 @@ race() {
 	fail "no migration met a zspage that was off its list"
 }
 
+# The same, while who migrates loses up to a millisecond between finding the zspage
+# and locking its class: what was found has to be there still.
+race_late() {
+	local delay=/sys/module/zsmalloc_rs/parameters/delay_migrate_us
+	zt_core
+	modprobe zsmalloc_rs
+	[ -e $delay ] || skip "kernel without RUST_DEBUG_ASSERTIONS: no delays"
+	echo 1000 >$delay
+	zt race "rounds=$((300 * SCALE))" "seed=$SEED"
+	echo 0 >$delay
+}
+
 # The module goes while somebody holds pages that it had; they let go later.
 unload() {
 	zt_core
@@ -88,6 +100,7 @@ tap_case "held, freed: cannot be isolated any more" raced isolate raced_frees is
 tap_case "isolated, freed: cannot be migrated any more" raced migrate raced_frees migrate_refused_freed
 tap_case "freed and migrated at the same instant" race
 if is_ours; then
+	tap_case "freed while migration has found the zspage and not locked it" race_late
 	tap_case "unload with pages in other hands" unload
 	tap_case "unload with pages in other hands, while memory is compacted" unload_busy
 fi

@@ -143,7 +143,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a zspage is freed at once",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
-        guest: Ok(TORTURE),
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[Edit {
             file: "zsmalloc/owned.rs",
             from: "unsafe { rcu::free_deferred(self.0) };",
@@ -218,7 +218,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "free leaves the RCU section before it locks the class",
         harmful: true,
         models: &["free_against_compact"],
-        guest: Ok(TORTURE),
+        guest: Err("a grace period would have to end between two instructions"),
         edits: &[Edit {
             file: "zsmalloc/pool.rs",
             from: "(location.word, self.class_of(location.zspage).lock())",
@@ -237,7 +237,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "migrate leaves the RCU section before it locks the class",
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
-        guest: Ok(TORTURE),
+        guest: Err("a grace period would have to end between two instructions"),
         edits: &[Edit {
             file: "zsmalloc/migration.rs",
             from: "let mut guard = zspage.class().lock();",
