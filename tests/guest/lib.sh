@@ -145,6 +145,13 @@ zt_core() {
 # Let go of every pool of the test module.
 zt_unload() { ! grep -q '^zpool_test ' /proc/modules || rmmod zpool_test; }
 
+# Whether the test module has an object mapped at the moment.
+held() {
+	local n
+	read -r n <"$debugfs/zpool_test/held"
+	[ "$n" != 0 ]
+}
+
 # --- the module under test
 
 is_ours() { [ "$TYPE" = zsmalloc_rs ]; }
@@ -164,6 +171,9 @@ nr_zspages() {
 }
 
 zspages_are() { [ "$(nr_zspages)" = "$1" ]; }
+
+# none_left N: it is N again, if not at once then soon.
+none_left() { eventually 5 zspages_are "$1" || fail "nr_zspages was $1, is $(nr_zspages)"; }
 
 # Bookkeeping of every pool of ours, where the kernel offers the check.
 integrity() {

@@ -54,12 +54,6 @@ repeatedly() {
 	zt drop "settle=$settle"
 }
 
-held() {
-	local n
-	read -r n <"$debugfs/zpool_test/held"
-	[ "$n" != 0 ]
-}
-
 # Objects that are mapped stay where they are: nobody waits for them.  While
 # sparse zspages are compacted, somebody maps an object here and there.
 mapped() {

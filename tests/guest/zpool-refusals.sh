@@ -10,13 +10,9 @@ tear_down() {
 	zt_unload
 }
 
-# Pages that page migration had in hand and gave up are nobody's any more: neither
-# the old ones nor the new ones that should have taken their place.
-none_left() { # NR_ZSPAGES
-	eventually 5 zspages_are "$1" || fail "nr_zspages was $1, is $(nr_zspages)"
-}
-
-# raced OP COUNTER...: each counter has to rise
+# raced OP COUNTER...: each counter has to rise.  Pages that page migration had in hand
+# and gave up are nobody's any more: neither the old ones nor the new ones that should
+# have taken their place.
 raced() {
 	local op=$1 c pages
 	local -A before

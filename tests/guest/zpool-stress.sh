@@ -23,8 +23,7 @@ pools() { # POOLS ROUNDS COUNT
 	zt pools "type=$TYPE" "pools=$1" "rounds=$2" "count=$(objects "$3")" "seed=$SEED" \
 		"settle=$settle"
 	background_stop
-	eventually 5 zspages_are "$before" ||
-		fail "nr_zspages was $before, is $(nr_zspages)"
+	none_left "$before"
 }
 
 # The callbacks of what one processor has freed are still to come when another has
