@@ -6,8 +6,22 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+parameters=/sys/module/zsmalloc_rs/parameters
+
 tear_down() {
+	local f
+	for f in "$parameters"/delay_*_us; do
+		[ ! -e "$f" ] || echo 0 >"$f"
+	done
 	zt_unload
+}
+
+# delay POINT: from here on up to a millisecond is lost there
+delay() {
+	local f=$parameters/delay_$1_us
+	modprobe zsmalloc_rs
+	[ -e "$f" ] || skip "kernel without RUST_DEBUG_ASSERTIONS: no delays"
+	echo 1000 >"$f"
 }
 
 # raced OP COUNTER...: each counter has to rise.  Pages that page migration had in hand
@@ -55,13 +69,24 @@ race() {
 # The same, while who migrates loses up to a millisecond between finding the zspage
 # and locking its class: what was found has to be there still.
 race_late() {
-	local delay=/sys/module/zsmalloc_rs/parameters/delay_migrate_us
 	zt_core
-	modprobe zsmalloc_rs
-	[ -e $delay ] || skip "kernel without RUST_DEBUG_ASSERTIONS: no delays"
-	echo 1000 >$delay
+	delay migrate
 	zt race "rounds=$((300 * SCALE))" "seed=$SEED"
-	echo 0 >$delay
+}
+
+# The other end of a zspage's life: its pages can be isolated before it is listed.
+# What is found then has to be complete, and is left alone.
+birth() {
+	local before pages
+	zt_core
+	delay publish
+	pages=$(nr_zspages)
+	before=$(counter migrate_refused_unlisted)
+	zt birth "rounds=$((1000 * SCALE))" "seed=$SEED"
+	none_left "$pages"
+	note "migrate_refused_unlisted rose by $(($(counter migrate_refused_unlisted) - before))"
+	[ "$(counter migrate_refused_unlisted)" -gt "$before" ] ||
+		fail "no migration met a zspage that was being made"
 }
 
 # The module goes while somebody holds pages that it had; they let go later.
@@ -97,6 +122,7 @@ tap_case "isolated, freed: cannot be migrated any more" raced migrate raced_free
 tap_case "freed and migrated at the same instant" race
 if is_ours; then
 	tap_case "freed while migration has found the zspage and not locked it" race_late
+	tap_case "migrated while the zspage is being made" birth
 	tap_case "unload with pages in other hands" unload
 	tap_case "unload with pages in other hands, while memory is compacted" unload_busy
 fi

@@ -80,19 +80,6 @@ static int zt_address_run(struct zt_store *store, struct zt_ctx *ctx)
 /* address count= seed= */
 int zt_case_address(struct zt_run *run)
 {
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
-
-	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, "zsmalloc_rs", "zt-address",
-			    zt_num(run, "count", 1000));
-	if (!ret) {
-		ret = zt_address_run(&store, &ctx);
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_with_store(run, "zt-address", zt_num(run, "count", 1000),
+			     zt_address_run);
 }

@@ -80,25 +80,10 @@ int zt_case_migrate(struct zt_run *run)
 {
 	unsigned long copies = max(zt_num(run, "copies", 16), 1UL);
 	unsigned long step = max(zt_num(run, "step", 7), 1UL);
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
+	unsigned long sizes = DIV_ROUND_UP(PAGE_SIZE - 1, step) + 1;
 
-	ret = zt_core_missing(run);
-	if (ret)
-		return ret;
-	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    "zt-migrate",
-			    (DIV_ROUND_UP(PAGE_SIZE - 1, step) + 1) * copies);
-	if (!ret) {
-		ret = zt_migrate_run(&store, &ctx);
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_core_missing(run) ?:
+	       zt_with_store(run, "zt-migrate", sizes * copies, zt_migrate_run);
 }
 
 /* Somebody who keeps object 0 mapped, on another CPU. */
@@ -143,13 +128,11 @@ static int zt_busy_round(struct zt_holder *h, struct zt_ctx *ctx, int *busy)
 
 	h->running = false;
 	h->stop = false;
-	task = kthread_create(zt_holder_thread, h, "zpool_test/hold");
-	if (IS_ERR(task)) {
+	task = zt_thread_elsewhere(ctx->run, "hold", zt_holder_thread, h);
+	if (!task) {
 		zt_putback(&pages);
-		return zt_fail(ctx->run, "cannot start a thread");
+		return -EIO;
 	}
-	kthread_bind(task, cpumask_any_but(cpu_online_mask, raw_smp_processor_id()));
-	wake_up_process(task);
 	while (!READ_ONCE(h->running))
 		cond_resched();
 	usleep_range(200, 400);

@@ -119,21 +119,7 @@ static int zt_churn(struct zt_store *store, struct zt_ctx *ctx)
 /* churn type= name= ms= settle= */
 int zt_case_churn(struct zt_run *run)
 {
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
-
-	ret = zt_ctx_init(&ctx, run, 1);
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    zt_str(run, "name", "zt-churn"), 1);
-	if (!ret) {
-		ret = zt_churn(&store, &ctx);
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_with_store(run, zt_str(run, "name", "zt-churn"), 1, zt_churn);
 }
 
 static long zt_free_here(void *store)

@@ -162,15 +162,8 @@ static int zt_race_start(struct zt_race *race, struct zt_ctx *ctx)
 
 	if (ret)
 		return ret;
-	race->task = kthread_create(zt_race_freer, race, "zpool_test/race");
-	if (IS_ERR(race->task)) {
-		race->task = NULL;
-		return zt_fail(ctx->run, "cannot start a thread");
-	}
-	kthread_bind(race->task, cpumask_any_but(cpu_online_mask,
-						 raw_smp_processor_id()));
-	wake_up_process(race->task);
-	return 0;
+	race->task = zt_thread_elsewhere(ctx->run, "race", zt_race_freer, race);
+	return race->task ? 0 : -EIO;
 }
 
 /* race type= rounds= span= seed= settle= */

@@ -157,32 +157,23 @@ static int zt_raced_one(struct zt_store *store, struct zt_ctx *ctx,
 	return zt_fail(ctx->run, "no op %s", op);
 }
 
+static int zt_raced_run(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned long i, rounds = zt_num(ctx->run, "rounds", 20);
+
+	for (i = 0; i < rounds && !zt_failed(ctx->run); i++) {
+		zt_raced_one(store, ctx, i);
+		if (zt_breathe(ctx->run))
+			break;
+	}
+	return 0;
+}
+
 /* raced type= op= rounds= hold= settle= */
 int zt_case_raced(struct zt_run *run)
 {
-	unsigned long i, rounds = zt_num(run, "rounds", 20);
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
-
-	ret = zt_core_missing(run);
-	if (ret)
-		return ret;
-	ret = zt_ctx_init(&ctx, run, 1);
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    "zt-raced", 1);
-	if (!ret) {
-		for (i = 0; i < rounds && !zt_failed(run); i++) {
-			zt_raced_one(&store, &ctx, i);
-			if (zt_breathe(run))
-				break;
-		}
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_core_missing(run) ?:
+	       zt_with_store(run, "zt-raced", 1, zt_raced_run);
 }
 
 /* The allocator that the pages came from may be gone by now. */

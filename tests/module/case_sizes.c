@@ -81,9 +81,20 @@ static int zt_fill_sizes(struct zt_store *store, struct zt_ctx *ctx,
 	return 0;
 }
 
-static int zt_sizes(struct zt_store *store, struct zt_ctx *ctx, u32 copies,
-		    u32 step, const char *order)
+static u32 zt_sizes_copies(struct zt_run *run)
 {
+	return max(zt_num(run, "copies", 2), 1UL);
+}
+
+static u32 zt_sizes_step(struct zt_run *run)
+{
+	return max(zt_num(run, "step", 1), 1UL);
+}
+
+static int zt_sizes(struct zt_store *store, struct zt_ctx *ctx)
+{
+	const char *order = zt_str(ctx->run, "order", "forward");
+	u32 copies = zt_sizes_copies(ctx->run);
 	unsigned int *perm;
 	int ret;
 
@@ -93,7 +104,7 @@ static int zt_sizes(struct zt_store *store, struct zt_ctx *ctx, u32 copies,
 
 	ret = zt_order_fill(ctx, order, perm, store->nr, copies * 8);
 	if (!ret)
-		ret = zt_fill_sizes(store, ctx, copies, step);
+		ret = zt_fill_sizes(store, ctx, copies, zt_sizes_step(ctx->run));
 	if (!ret)
 		ret = zt_store_verify(store, ctx);
 	if (!ret)
@@ -118,24 +129,10 @@ static int zt_sizes(struct zt_store *store, struct zt_ctx *ctx, u32 copies,
 /* sizes type= order= copies= step= seed= settle= */
 int zt_case_sizes(struct zt_run *run)
 {
-	u32 step = max(zt_num(run, "step", 1), 1UL);
-	u32 copies = max(zt_num(run, "copies", 2), 1UL);
-	const char *order = zt_str(run, "order", "forward");
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
+	unsigned long sizes = DIV_ROUND_UP(PAGE_SIZE - 1, zt_sizes_step(run)) + 1;
 
-	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    "zt-sizes", (DIV_ROUND_UP(PAGE_SIZE - 1, step) + 1) * copies);
-	if (!ret) {
-		ret = zt_sizes(&store, &ctx, copies, step, order);
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_with_store(run, "zt-sizes", sizes * zt_sizes_copies(run),
+			     zt_sizes);
 }
 
 static int zt_expect(struct zt_store *store, struct zt_run *run, size_t size,
@@ -188,19 +185,6 @@ static int zt_errors(struct zt_store *store, struct zt_ctx *ctx)
 /* errors type= count= seed= settle= */
 int zt_case_errors(struct zt_run *run)
 {
-	struct zt_store store;
-	struct zt_ctx ctx;
-	int ret;
-
-	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
-	if (ret)
-		return ret;
-	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    "zt-errors", zt_num(run, "count", 500));
-	if (!ret) {
-		ret = zt_errors(&store, &ctx);
-		zt_store_exit(&store);
-	}
-	zt_ctx_exit(&ctx);
-	return ret;
+	return zt_with_store(run, "zt-errors", zt_num(run, "count", 500),
+			     zt_errors);
 }

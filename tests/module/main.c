@@ -34,6 +34,7 @@ static const struct zt_case zt_cases[] = {
 	{ "churn", zt_case_churn, "zspages that come and go as fast as they can" },
 	{ "migrate", zt_case_migrate, "migrate pages of every class" },
 	{ "migrate-busy", zt_case_migrate_busy, "migrate a page whose object is mapped" },
+	{ "birth", zt_case_birth, "migrate pages of zspages that are being made" },
 	{ "race", zt_case_race, "migrate and free at the same instant" },
 	{ "raced", zt_case_raced, "free zspages whose pages somebody holds" },
 	{ "raced-release", zt_case_raced_release, "let go of pages that raced hold=1 kept" },

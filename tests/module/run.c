@@ -2,7 +2,9 @@
 /*
  * One command: parsing its arguments, collecting its result.
  */
+#include <linux/cpumask.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 
@@ -129,4 +131,20 @@ int zt_breathe(struct zt_run *run)
 	if (fatal_signal_pending(current))
 		return zt_fail(run, "interrupted");
 	return 0;
+}
+
+struct task_struct *zt_thread_elsewhere(struct zt_run *run, const char *name,
+					int (*fn)(void *arg), void *arg)
+{
+	struct task_struct *task;
+
+	task = kthread_create(fn, arg, "zpool_test/%s", name);
+	if (IS_ERR(task)) {
+		zt_fail(run, "cannot start a thread");
+		return NULL;
+	}
+	kthread_bind(task, cpumask_any_but(cpu_online_mask,
+					   raw_smp_processor_id()));
+	wake_up_process(task);
+	return task;
 }

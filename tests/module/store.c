@@ -344,3 +344,24 @@ int zt_store_empty(struct zt_store *store, struct zt_ctx *ctx)
 			       zt_store_pages(store));
 	return 0;
 }
+
+/* A case that is about one store of @nr objects, and one thread: type= seed= */
+int zt_with_store(struct zt_run *run, const char *name, unsigned long nr,
+		  int (*fn)(struct zt_store *store, struct zt_ctx *ctx))
+{
+	struct zt_store store;
+	struct zt_ctx ctx;
+	int ret;
+
+	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
+	if (ret)
+		return ret;
+	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
+			    name, nr);
+	if (!ret) {
+		ret = fn(&store, &ctx);
+		zt_store_exit(&store);
+	}
+	zt_ctx_exit(&ctx);
+	return ret;
+}

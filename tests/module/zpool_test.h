@@ -30,6 +30,8 @@ struct zt_arg {
 
 enum zt_verdict { ZT_OK, ZT_FAIL, ZT_SKIP };
 
+struct task_struct;
+
 /* One command: its arguments, and what came of it. */
 struct zt_run {
 	char *line;
@@ -103,6 +105,8 @@ int zt_store_update(struct zt_store *store, struct zt_ctx *ctx);
 int zt_store_rewrite(struct zt_store *store, struct zt_ctx *ctx);
 void zt_store_free_all(struct zt_store *store);
 int zt_store_empty(struct zt_store *store, struct zt_ctx *ctx);
+int zt_with_store(struct zt_run *run, const char *name, unsigned long nr,
+		  int (*fn)(struct zt_store *store, struct zt_ctx *ctx));
 
 gfp_t zt_gfp(struct zpool *zpool);
 int zt_obj_new(struct zt_store *store, struct zt_ctx *ctx, unsigned long i,
@@ -129,6 +133,10 @@ extern atomic_t zt_held;
 /* Between objects: let others run, and let the user interrupt. */
 int zt_breathe(struct zt_run *run);
 
+/* A thread that stays away from this CPU; NULL, and a failure, if there is none. */
+struct task_struct *zt_thread_elsewhere(struct zt_run *run, const char *name,
+					int (*fn)(void *arg), void *arg);
+
 int zt_case_core(struct zt_run *run);
 int zt_case_sizes(struct zt_run *run);
 int zt_case_errors(struct zt_run *run);
@@ -150,6 +158,7 @@ int zt_case_handover(struct zt_run *run);
 int zt_case_churn(struct zt_run *run);
 int zt_case_migrate(struct zt_run *run);
 int zt_case_migrate_busy(struct zt_run *run);
+int zt_case_birth(struct zt_run *run);
 int zt_case_race(struct zt_run *run);
 int zt_case_raced(struct zt_run *run);
 int zt_case_raced_release(struct zt_run *run);

@@ -159,7 +159,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "a page names a zspage that has not been initialized",
         harmful: true,
         models: &["malloc_against_migrate"],
-        guest: Ok(TORTURE),
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
@@ -171,6 +171,7 @@ pub const MUTANTS: &[Mutant] = &[
                          page.publish(memory.cast());
                          page.make_movable();
                          page.publish(memory.cast());
+                         delay(Point::Publish);
                          early = Some(page);
                      }",
             },

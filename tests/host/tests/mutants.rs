@@ -133,13 +133,14 @@ fn main() -> ExitCode {
         run_models();
         exit(0);
     }
-    let filter = env::args().nth(1).filter(|arg| !arg.starts_with('-'));
+    let parts: Vec<_> = env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     let wanted: Vec<_> = MUTANTS
         .iter()
         .filter(|mutant| {
-            filter
-                .as_ref()
-                .is_none_or(|part| mutant.name.contains(part))
+            parts.is_empty() || parts.iter().any(|part| mutant.name.contains(part.as_str()))
         })
         .collect();
     println!("\nrunning {} tests", wanted.len());
