@@ -152,6 +152,16 @@ held() {
 	[ "$n" != 0 ]
 }
 
+# compact_while_held KEY=VALUE…: compact the pools while `zt hold` keeps objects mapped.
+# On a busy host the holder may be done before we look.
+compact_while_held() {
+	local holder
+	(zt hold "$@") &
+	holder=$!
+	! eventually 10 held || shrink_slabs
+	wait $holder || fail "an object changed while it was mapped"
+}
+
 # --- the module under test
 
 is_ours() { [ "$TYPE" = zsmalloc_rs ]; }

@@ -57,15 +57,11 @@ repeatedly() {
 # Objects that are mapped stay where they are: nobody waits for them.  While
 # sparse zspages are compacted, somebody maps an object here and there.
 mapped() {
-	local pages before seed holder
+	local pages before seed
 	sparse one 90
 	! is_ours || before=$(counter compact_skipped_mapped)
 	for seed in 1 2 3 4 5 6 7 8 9 10; do
-		(zt hold rounds=20 ms=100 "seed=$seed") &
-		holder=$!
-		# On a busy host the holder may be done before we look: once more.
-		! eventually 10 held || shrink_slabs
-		wait $holder || fail "an object changed while it was mapped"
+		compact_while_held rounds=20 ms=100 "seed=$seed"
 		! is_ours || [ "$(counter compact_skipped_mapped)" = "$before" ] || break
 		zt refill dist=one "size=$size"
 		zt thin percent=90 "seed=$seed"
