@@ -71,8 +71,13 @@ points() {
 	fi
 }
 
+# With pages of 64K the kernel compacts in blocks of 512 MiB (pageblock_order), and
+# needs several of them in a node to move anything.
+memory=(--mem 1G --numa)
+[ "$PAGE_SIZE" != 64K ] || memory=(--mem 3G)
+
 guest() { # CMD…
-	"$TOP/scripts/vm" --smp 2 --mem 1G --disk 2G --numa --timeout 3600 \
+	"$TOP/scripts/vm" --smp 2 "${memory[@]}" --disk 2G --timeout 3600 \
 		--log "$logs/$name.console" -- "$@"
 }
 

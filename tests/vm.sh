@@ -55,6 +55,9 @@ log 1 'BUG: KCSAN: data-race in isolate_movable_page / __free_pages' \
 	'write to 0xffff8880 of 8 bytes by task 1 on cpu 0:' ' zs_rs_page_free+0x1/0x2' "$rule"
 log 0 'BUG: KCSAN: data-race in tick_sched_do_timer / tick_sched_do_timer' \
 	'write to 0xffff8880 of 8 bytes by task 1 on cpu 0:' ' tick_nohz_handler+0x1/0x2' "$rule"
+log 0 'BUG: KCSAN: data-race in hrtimer_wakeup / schedule_hrtimeout_range_clock' \
+	'read to 0xffff8880 of 8 bytes by task 1 on cpu 0:' ' usleep_range_state+0x1/0x2' \
+	' zt_step_compact+0x1/0x2 [zpool_test]' "$rule"
 # whose it is stands in lines that are not there
 log 1 'BUG: KCSAN: data-race in __free_pages / cut off'
 log 1 'UBSAN: array-index-out-of-bounds in a.c:1:2'

@@ -130,7 +130,12 @@ struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 	if (!name)
 		return NULL;
 
-	cache = kmem_cache_create(name, size, align, 0, NULL);
+	/*
+	 * Merged with a cache of somebody else's, ours would outlive us under
+	 * its name, and the next pool of that name would be a duplicate: zram
+	 * takes the name of its device again after each reset.
+	 */
+	cache = kmem_cache_create(name, size, align, SLAB_NO_MERGE, NULL);
 	kfree(name);
 	return cache;
 }

@@ -55,6 +55,21 @@ side_by_side() {
 	done
 }
 
+# Slab caches go with their pool, whatever others there are of the same size: the next
+# pool of the name has caches of that name again.
+same_name() {
+	local left
+	zt fill slot=0 name=zt-again "count=$(objects 100)"
+	zt fill slot=1 type=zsmalloc name=zt-beside "count=$(objects 100)"
+	zt drop slot=0
+	left=$(find /sys/kernel/slab -name 'zs_rs_*-zt-again')
+	[ -z "$left" ] || fail "left behind: $left"
+	zt fill slot=0 name=zt-again "count=$(objects 100)"
+	zt drop slot=0
+	zt verify slot=1
+	zt drop slot=1 settle=5000
+}
+
 rounds=10
 ! is_debug || rounds=3
 tap_begin
@@ -65,4 +80,5 @@ tap_case "pools in a loop, several at once, while memory is compacted" pools 5 $
 tap_case "small pools in a loop, while memory is compacted" pools 2 $((rounds * 2 * SCALE)) $((5 * page_factor))
 tap_case "pools emptied by one processor, destroyed by another" handover
 tap_case "pools of both allocators side by side" side_by_side
+! is_ours || tap_case "a pool, and another one of the same name" same_name
 tap_end

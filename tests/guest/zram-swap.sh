@@ -10,6 +10,10 @@
 cgroup=/sys/fs/cgroup
 data_mb=48 limit_mb=16
 ! is_debug || data_mb=24 limit_mb=12
+# Each processor has up to 64 pages charged to the group in advance.
+if [ "$page_factor" -gt 1 ]; then
+	data_mb=$((data_mb + 3 * page_factor)) limit_mb=$((limit_mb + 3 * page_factor))
+fi
 
 zswap=/sys/module/zswap/parameters/enabled
 
