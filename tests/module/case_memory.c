@@ -31,21 +31,35 @@ static void zt_ballast_take(struct list_head *ballast)
 	}
 }
 
-/* Give back @nr pages, or a few more. */
+static void zt_ballast_split(struct list_head *ballast, struct page *page,
+			     int order)
+{
+	unsigned long i;
+
+	split_page(page, order);
+	for (i = 0; i < 1UL << order; i++) {
+		set_page_private(page + i, 0);
+		list_add(&page[i].lru, ballast);
+	}
+}
+
+/* Give back @nr pages, as far as there are so many. */
 static void zt_ballast_release(struct list_head *ballast, unsigned long nr)
 {
-	struct page *page, *next;
-	unsigned long given = 0;
+	struct page *page;
 	int order;
 
-	list_for_each_entry_safe(page, next, ballast, lru) {
-		if (given >= nr)
-			break;
+	while (nr && !list_empty(ballast)) {
+		page = list_first_entry(ballast, struct page, lru);
 		list_del(&page->lru);
 		order = page_private(page);
+		if (1UL << order > nr) {
+			zt_ballast_split(ballast, page, order);
+			continue;
+		}
 		set_page_private(page, 0);
 		__free_pages(page, order);
-		given += 1UL << order;
+		nr -= 1UL << order;
 		cond_resched();
 	}
 }
