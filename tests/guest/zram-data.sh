@@ -117,7 +117,8 @@ dense_corpus() { # FILE
 	fi
 	for ((i = 0; i < corpus_mb * MB; i += 5 * page)); do
 		head -c $((5 * page)) "$work/corpus"
-	done | head -c $((corpus_mb * MB)) >"$1"
+	done >"$1"
+	truncate -s $((corpus_mb * MB)) "$1"
 }
 
 compaction() { # ALLOCATOR

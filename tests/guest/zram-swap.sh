@@ -8,11 +8,11 @@
 . "$(dirname "$0")/zram-lib.sh"
 
 cgroup=/sys/fs/cgroup
-data_mb=48 limit_mb=16
+data_mb=48 limit_mb=16 # data comes in files of 8
 ! is_debug || data_mb=24 limit_mb=12
 # Each processor has up to 64 pages charged to the group in advance.
 if [ "$page_factor" -gt 1 ]; then
-	data_mb=$((data_mb + 3 * page_factor)) limit_mb=$((limit_mb + 3 * page_factor))
+	data_mb=$((data_mb + 4 * page_factor)) limit_mb=$((limit_mb + 4 * page_factor))
 fi
 
 zswap=/sys/module/zswap/parameters/enabled
