@@ -128,9 +128,12 @@ int zt_case_exhaust(struct zt_run *run)
 	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
 	if (ret)
 		return ret;
-	/* Objects are half a page on average: four times what should fit. */
+	/*
+	 * Objects are half a page on average.  That is four times what should
+	 * fit, and enough for all that kswapd can find at the same time.
+	 */
 	ret = zt_store_init(&store, run, zt_str(run, "type", "zsmalloc_rs"),
-			    "zt-exhaust", 8 * leave);
+			    "zt-exhaust", max(8 * leave, totalram_pages() / 4));
 	if (ret) {
 		zt_ctx_exit(&ctx);
 		return ret;
