@@ -57,14 +57,14 @@ counters() {
 # In each zone: what leaves one must not be counted in another.
 zones() {
 	local before after
-	echo 1 >/proc/sys/vm/stat_refresh
+	sum_up
 	before=$(grep nr_zspages /proc/zoneinfo)
 	zt fill slot=0 type=zsmalloc_rs name=zt-ours "count=$count" "seed=$SEED"
 	zt thin slot=0 percent=50 burst=20
 	compact_memory
 	shrink_slabs
 	zt drop slot=0
-	echo 1 >/proc/sys/vm/stat_refresh
+	sum_up
 	after=$(grep nr_zspages /proc/zoneinfo)
 	[ "$before" = "$after" ] || fail "nr_zspages by zone: before ${before//$'\n'} after ${after//$'\n'}"
 }

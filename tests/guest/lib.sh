@@ -174,9 +174,12 @@ counter() {
 	echo "$value"
 }
 
+# Each processor keeps a part of the sums to itself, if there are several.
+sum_up() { [ ! -e /proc/sys/vm/stat_refresh ] || echo 1 >/proc/sys/vm/stat_refresh; }
+
 # What the kernel thinks zsmalloc's pages are, ours and C's.
 nr_zspages() {
-	echo 1 >/proc/sys/vm/stat_refresh
+	sum_up
 	awk '$1 == "nr_zspages" { print $2 }' /proc/vmstat
 }
 
