@@ -13,7 +13,7 @@ tear_down() {
 
 # What a loaded module may leave behind, as text that can be compared.
 traces() {
-	echo 1 >/proc/sys/vm/stat_refresh
+	sum_up
 	awk '{ print $1 }' /proc/slabinfo | grep -E 'zs|zt-' | sort || true
 	find "$debugfs" -maxdepth 1 -name '*zsmalloc*' | sort
 	find "$debugfs/shrinker" -maxdepth 1 -name '*zt-*' 2>/dev/null | sort
