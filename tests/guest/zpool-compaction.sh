@@ -69,8 +69,10 @@ mapped() {
 	zt verify
 	integrity
 	zt drop "settle=$settle"
-	! is_ours || [ "$(counter compact_skipped_mapped)" -gt "$before" ] ||
+	if is_ours && [ "$(counter compact_skipped_mapped)" = "$before" ]; then
+		[ "$(nproc)" -gt 1 ] || skip "one processor: while an object is mapped nobody else runs"
 		fail "no zspage was skipped because it was mapped"
+	fi
 }
 
 # Several compactors at once, while the pool is in use.
