@@ -294,7 +294,8 @@ background_stop() {
 	background_pids=()
 }
 
-compact_memory() { echo 1 >/proc/sys/vm/compact_memory; }
+has_compaction() { [ -e /proc/sys/vm/compact_memory ]; }
+compact_memory() { ! has_compaction || echo 1 >/proc/sys/vm/compact_memory; }
 # 4 is that the kernel does not log it from now on, 2 is slabs; it takes no sum.
 shrink_slabs() { echo 4 >/proc/sys/vm/drop_caches && echo 2 >/proc/sys/vm/drop_caches; }
 
@@ -302,6 +303,7 @@ shrink_slabs() { echo 4 >/proc/sys/vm/drop_caches && echo 2 >/proc/sys/vm/drop_c
 # is in the way.  A number beyond all bounds would be the same, but takes minutes.
 huge_pages() {
 	local before
+	[ -e /proc/sys/vm/nr_hugepages ] || return 0
 	before=$(cat /proc/sys/vm/nr_hugepages)
 	awk '/^MemTotal/ { m = $2 } /^Hugepagesize/ { h = $2 } END { print int(m / h * 0.7) }' \
 		/proc/meminfo >/proc/sys/vm/nr_hugepages

@@ -37,6 +37,7 @@ busy() {
 # so compaction has pages to move.
 by_compaction() {
 	local before i
+	has_compaction || skip "kernel without CONFIG_COMPACTION"
 	! is_ours || before=$(counter pages_migrated)
 	for i in 1 2 3 4; do
 		[ "$i" != 1 ] || zt fill "type=$TYPE" "count=$count" "seed=$SEED"
@@ -53,6 +54,7 @@ by_compaction() {
 
 # Somebody wants most of memory as huge pages.
 into_huge_pages() {
+	[ -e /proc/sys/vm/nr_hugepages ] || skip "kernel without CONFIG_HUGETLBFS"
 	zt fill "type=$TYPE" "count=$count" "seed=$SEED"
 	zt thin percent=50 burst=8 "seed=$SEED"
 	huge_pages

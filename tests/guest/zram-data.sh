@@ -334,7 +334,7 @@ side_by_side() {
 		devs+=("$nr")
 	done
 	(while :; do
-		echo 1 >/proc/sys/vm/compact_memory
+		compact_memory
 		for i in "${devs[@]}"; do echo 1 >"/sys/block/zram$i/compact"; done
 	done) 2>/dev/null & jobs+=($!)
 	local writers=()

@@ -69,7 +69,7 @@ in_tmpfs() { # ALLOCATOR
 		for ((i = 0; i < data_mb / 8; i++)); do
 			{ echo "$i"; cat "$work/corpus"; } | head -c $((8 * MB)) |
 				cmp - "$m/$i" || exit 1
-			echo 1 >/proc/sys/vm/compact_memory
+			compact_memory
 		done
 	) || fail "data was lost"
 	# and everything comes in again

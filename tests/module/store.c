@@ -239,19 +239,16 @@ void zt_obj_free(struct zt_store *store, unsigned long i)
 struct page *zt_obj_page(struct zt_store *store, unsigned long i)
 {
 	unsigned long handle = store->objs[i].handle;
-	struct folio *folio = NULL;
+	struct page *page = NULL;
 	void *mem;
 
 	mem = zpool_map_handle(store->zpool, handle, ZPOOL_MM_RO);
-	if (virt_addr_valid(mem)) {
-		folio = virt_to_folio(mem);
-		if (folio_test_slab(folio) || !__folio_test_movable(folio))
-			folio = NULL;
-		else
-			folio_get(folio);
+	if (virt_addr_valid(mem) && PageZsmalloc(virt_to_page(mem))) {
+		page = virt_to_page(mem);
+		get_page(page);
 	}
 	zpool_unmap_handle(store->zpool, handle);
-	return folio ? &folio->page : NULL;
+	return page;
 }
 
 /* Fill every slot that is empty. */

@@ -13,8 +13,8 @@ disturbers="compact shrink huge offline reclaim oom hotplug pools switch unload"
 # Whether this machine has what it takes.
 possible() { # NAME
 	case $1 in
-	compact) [ -w /proc/sys/vm/compact_memory ] ;;
-	huge) [ -w /proc/sys/vm/nr_hugepages ] && [ -w /proc/sys/vm/compact_memory ] ;;
+	compact) has_compaction ;;
+	huge) [ -w /proc/sys/vm/nr_hugepages ] && has_compaction ;;
 	offline) compgen -G '/sys/devices/system/memory/memory*/state' >/dev/null ;;
 	reclaim | oom) [ -d "$memfill_group" ] ;;
 	hotplug) compgen -G '/sys/devices/system/cpu/cpu[1-9]*/online' >/dev/null ;;
