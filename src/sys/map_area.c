@@ -7,7 +7,11 @@
 #include <linux/cpuhotplug.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
-/* local_lock.h does not stand alone without SMP: it needs the two above. */
+#include <linux/spinlock.h>
+/*
+ * local_lock.h does not stand alone: without SMP it needs irqflags.h and
+ * preempt.h, with PREEMPT_RT spinlock.h.
+ */
 #include <linux/local_lock.h>
 #include <linux/percpu.h>
 #include <linux/uaccess.h>

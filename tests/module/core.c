@@ -43,6 +43,8 @@ static unsigned long zt_symbol(struct zt_run *run, const char *name)
 /* core isolate_movable_page= putback_movable_pages= migrate_pages= */
 int zt_case_core(struct zt_run *run)
 {
+	if (!IS_ENABLED(CONFIG_COMPACTION))
+		return zt_skip(run, "kernel without CONFIG_COMPACTION");
 	isolate_fn = (void *)zt_symbol(run, "isolate_movable_page");
 	putback_fn = (void *)zt_symbol(run, "putback_movable_pages");
 	migrate_fn = (void *)zt_symbol(run, "migrate_pages");
