@@ -32,13 +32,24 @@ zswap_compressor() {
 	fail "zswap takes none of the compressors lz4, zstd, lzo"
 }
 
+# zswap_turn TYPE: from here on zswap stores with pools of it.  C zsmalloc's slab caches
+# are in sysfs by their size, and what a pool that goes has there may not be gone when
+# the next pool comes: the kernel refuses that (-EEXIST), and takes it a moment later.
+zswap_turn() {
+	case $1 in
+	zsmalloc) eventually 5 zswap_takes "$1" ;;
+	*) zswap_takes "$1" ;;
+	esac || fail "zswap does not take zpool $1"
+}
+zswap_takes() { echo "$1" >"$zswap/zpool"; }
+
 # All stays in zswap: no limit in sight, nothing written back to the disk.
 zswap_on() { # TYPE
 	[ -d "$zswap" ] || fail "kernel without zswap"
 	zswap_compressor
 	echo 90 >"$zswap/max_pool_percent"
 	echo N >"$zswap/shrinker_enabled"
-	echo "$1" >"$zswap/zpool" || fail "zswap does not take zpool $1"
+	zswap_turn "$1"
 	[ "$(cat "$zswap/zpool")" = "$1" ] ||
 		fail "zswap was given zpool $1, has $(cat "$zswap/zpool")"
 	echo Y >"$zswap/enabled"
@@ -46,7 +57,7 @@ zswap_on() { # TYPE
 
 zswap_off() {
 	echo N >"$zswap/enabled"
-	echo zsmalloc >"$zswap/zpool"
+	zswap_turn zsmalloc
 }
 
 # Swap space: the empty disk that the machine has for this, or else a sparse

@@ -25,10 +25,10 @@ unloads() { eventually 20 rmmod zsmalloc_rs 2>/dev/null || fail "the module does
 by_name() {
 	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
 	zswap_on zsmalloc # before it is switched on, zswap only notes the name
-	echo zsmalloc_rs >"$zswap/zpool"
+	zswap_turn zsmalloc_rs
 	grep -q ^zsmalloc_rs /proc/modules || fail "zswap did not load the module"
 	[ "$(cat "$zswap/zpool")" = zsmalloc_rs ] || fail "zswap has $(cat "$zswap/zpool")"
-	echo zsmalloc >"$zswap/zpool"
+	zswap_turn zsmalloc
 	unloads
 }
 
@@ -40,7 +40,7 @@ both() { # FIRST SECOND
 	memfill_swap_out
 	[ "$(zswap_objects "$1")" -gt $((memfill_pages * 9 / 10)) ] ||
 		fail "$1 has $(zswap_objects "$1") of $memfill_pages pages"
-	echo "$2" >"$zswap/zpool"
+	zswap_turn "$2"
 	# reading half fills the other pool when it goes out again
 	memfill_verify
 	memfill_swap_out
@@ -57,7 +57,7 @@ at_once() {
 	memfill_start "$mib"
 	memfill_swap_out
 	first_in=$memfill_in first_out=$memfill_out first_pid=$memfill_pid first_pages=$memfill_pages
-	echo zsmalloc_rs >"$zswap/zpool"
+	zswap_turn zsmalloc_rs
 	memfill_start "$mib"
 	memfill_swap_out
 	note "zsmalloc has $(zswap_objects zsmalloc) pages, zsmalloc_rs $(zswap_objects zsmalloc_rs)"
@@ -80,7 +80,7 @@ back_and_forth() {
 	memfill_start "$mib"
 	for round in 1 2 3; do
 		for type in zsmalloc_rs zsmalloc; do
-			echo $type >"$zswap/zpool"
+			zswap_turn $type
 			memfill_swap_out
 			memfill_verify
 		done
@@ -107,7 +107,7 @@ busy() {
 	*) fail "refused with $refused" ;;
 	esac
 	# not current any more, but not empty either
-	echo zsmalloc >"$zswap/zpool"
+	zswap_turn zsmalloc
 	! refused=$(delmod zsmalloc_rs) || fail "the kernel unloaded a module with data"
 	memfill_verify
 	memfill_stop

@@ -126,9 +126,9 @@ step_pools() { zt pools pools=2 rounds=1 count=200 "seed=$RANDOM"; }
 
 # zswap turns from one allocator to the other.
 step_switch() {
-	echo zsmalloc >"$zswap/zpool"
+	zswap_turn zsmalloc
 	sleep 1
-	echo zsmalloc_rs >"$zswap/zpool"
+	zswap_turn zsmalloc_rs
 	sleep 1
 }
 
