@@ -9,7 +9,6 @@
 # shellcheck source=tests/guest/zswap-lib.sh
 . "$(dirname "$0")/zswap-lib.sh"
 
-parameters=/sys/module/zsmalloc_rs/parameters
 page_of_x=$(string "$page_size" x)
 more_than_a_page=$(string $((page_size + 904)) x)
 page_of_digits=$(string "$page_size" 1)

@@ -28,6 +28,7 @@ KSFT_SKIP=4
 
 debugfs=/sys/kernel/debug
 stats=$debugfs/zsmalloc_rs/stats
+parameters=/sys/module/zsmalloc_rs/parameters
 page_size=$(getconf PAGESIZE)
 # How large pages are in units of 4K: objects grow with them.
 page_factor=$((page_size / 4096))
@@ -172,6 +173,14 @@ counter() {
 	value=$(awk -v name="$1" '$1 == name { print $2 }' $stats)
 	[ -n "$value" ] || fail "no counter $1 in $stats"
 	echo "$value"
+}
+
+# No delay at any point, where the kernel has them and the module is loaded.
+no_delays() {
+	local f
+	for f in "$parameters"/delay_*_us; do
+		[ ! -e "$f" ] || echo 0 >"$f"
+	done
 }
 
 # Each processor keeps a part of the sums to itself, if there are several.

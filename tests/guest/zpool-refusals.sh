@@ -6,13 +6,8 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-parameters=/sys/module/zsmalloc_rs/parameters
-
 tear_down() {
-	local f
-	for f in "$parameters"/delay_*_us; do
-		[ ! -e "$f" ] || echo 0 >"$f"
-	done
+	no_delays
 	zt_unload
 }
 

@@ -7,7 +7,6 @@
  * With a delay between the publication of a zspage and its listing (parameter
  * delay_publish_us of zsmalloc_rs) most attempts come within it.
  */
-#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
