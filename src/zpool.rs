@@ -81,7 +81,7 @@ impl Front {
                 "pool destroyed with {} objects in it: leaked, and the module stays\n",
                 left.objects
             );
-            module::pin();
+            module::leak_pool();
         }
     }
 }

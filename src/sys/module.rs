@@ -11,10 +11,11 @@ pub(crate) fn chain_size() -> usize {
     unsafe { bindings::zs_rs_chain_size() as usize }
 }
 
-/// Keeps the module loaded for good, because something of it has been leaked.
-pub(crate) fn pin() {
+/// Keeps the module loaded for good, because a pool has been leaked, and lets later pools have its
+/// name.
+pub(crate) fn leak_pool() {
     // SAFETY: Called from an operation of a pool, whose user holds a reference to the module.
-    unsafe { bindings::zs_rs_pin_module() };
+    unsafe { bindings::zs_rs_leak_pool() };
 }
 
 /// A string of C's. Not `CStr::from_ptr()`, which adds one to the length and would panic on overflow.

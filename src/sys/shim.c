@@ -3,6 +3,7 @@
  * Locks, RCU, slab caches and the shrinker for the Rust half: see shim.h.
  */
 
+#include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/kasan.h>
 #include <linux/module.h>
@@ -39,9 +40,13 @@ unsigned int zs_rs_chain_size(void)
 	return chain_size;
 }
 
+/* Pools that were leaked, whose slab caches stay and keep their names. */
+static atomic_t leaked_pools = ATOMIC_INIT(0);
+
 /* The reference is never given back: see Pool::destroy() in Rust. */
-void zs_rs_pin_module(void)
+void zs_rs_leak_pool(void)
 {
+	atomic_inc(&leaked_pools);
 	__module_get(THIS_MODULE);
 }
 
@@ -123,10 +128,16 @@ void zs_rs_rcu_drain(void)
 struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 				      unsigned int align, const char *pool)
 {
+	unsigned int leaked = atomic_read(&leaked_pools);
 	struct kmem_cache *cache;
 	char *name;
 
-	name = kasprintf(GFP_KERNEL, "%s-%u-%s", prefix, size, pool);
+	/* A debug kernel warns of a second cache of the same name. */
+	if (leaked)
+		name = kasprintf(GFP_KERNEL, "%s-%u-%s.%u", prefix, size, pool,
+				 leaked);
+	else
+		name = kasprintf(GFP_KERNEL, "%s-%u-%s", prefix, size, pool);
 	if (!name)
 		return NULL;
 

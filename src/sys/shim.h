@@ -68,7 +68,7 @@ void zs_rs_cache_free(struct kmem_cache *cache, void *object);
 
 /* shim.c: module and shrinker */
 unsigned int zs_rs_chain_size(void);
-void zs_rs_pin_module(void);
+void zs_rs_leak_pool(void);
 size_t zs_rs_strlen(const char *s);
 typedef unsigned long (*zs_rs_shrink_fn)(struct shrinker *shrinker,
 					 struct shrink_control *sc);

@@ -22,7 +22,8 @@ unsafe impl Send for Cache {}
 unsafe impl Sync for Cache {}
 
 impl Cache {
-    /// A cache `PREFIX-SIZE-POOL` of objects of `size` bytes, aligned to `align` (a power of two). Sleeps.
+    /// A cache `PREFIX-SIZE-POOL` of objects of `size` bytes, aligned to `align` (a power of two).
+    /// After N leaked pools `PREFIX-SIZE-POOL.N`, so that it is not one of theirs. Sleeps.
     pub(crate) fn new(
         prefix: &'static CStr,
         pool: &CStr,
