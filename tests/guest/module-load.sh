@@ -129,13 +129,6 @@ load_faults() {
 	unloaded
 }
 
-no_leak() {
-	local found
-	is_debug || skip "kernel without KMEMLEAK"
-	found=$(leaks)
-	[ -z "$found" ] || { echo "$found" && fail "kmemleak found something"; }
-}
-
 tap_begin
 tap_case "load and unload, 20 times" times 20
 tap_case "load, use and unload, 5 times" times 5 pools type=zsmalloc_rs rounds=1 count=200

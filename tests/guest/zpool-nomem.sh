@@ -33,18 +33,15 @@ tear_down() {
 	faults_nowhere
 }
 
-no_leak() {
-	local found
-	is_debug || skip "kernel without KMEMLEAK"
+nothing_leaked() {
 	zt_unload
-	found=$(leaks)
-	[ -z "$found" ] || { echo "$found" && fail "kmemleak found something"; }
+	no_leak
 }
 
 tap_begin
 tap_case "memory runs out, really" exhaust
 tap_case "each allocation of a malloc fails in turn" faults $((101 * page_factor))
 tap_case "each allocation of a pool's creation fails in turn" create_faults 1500
-! is_ours || tap_case "nothing leaked" no_leak
+! is_ours || tap_case "nothing leaked" nothing_leaked
 zt_unload
 tap_end
