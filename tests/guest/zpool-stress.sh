@@ -16,7 +16,9 @@ stress() { # DISTRIBUTION THREADS
 }
 
 pools() { # POOLS ROUNDS COUNT
-	local before
+	local before settle=$settle
+	# What the shrinker has just emptied is the shrinker's to free, ours as well.
+	[ "$settle" != 0 ] || settle=1000
 	before=$(nr_zspages)
 	background compact_memory
 	background shrink_slabs

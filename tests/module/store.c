@@ -327,7 +327,8 @@ void zt_store_free_all(struct zt_store *store)
 
 /*
  * Free all; the pool must then own no page.  C zsmalloc frees a zspage later
- * if it did not get the page locks: settle=MS allows for that.
+ * if it did not get the page locks, and a shrinker at work frees what it has
+ * emptied: settle=MS allows for that.
  */
 int zt_store_empty(struct zt_store *store, struct zt_ctx *ctx)
 {
