@@ -4,19 +4,18 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`zpool`] | front end: the `zpool_driver` table, by which zswap and zram allocate |
-//! | [`migrate`] | front end: the `movable_operations` table, by which pages migrate |
-//! | [`report`] | front end: debugfs |
+//! | [`front`] | what the kernel calls: tables of functions, files in debugfs |
 //! | [`zsmalloc`] | the allocator; start there |
 //! | [`sys`] | all that touches the kernel |
 
-mod migrate;
-mod report;
+mod front;
 mod sys;
-mod zpool;
 mod zsmalloc;
 
-use crate::sys::{debugfs::Dir, map_area::Areas, page, rcu};
+use crate::{
+    front::{migrate::MOVABLE_OPERATIONS, report, zpool},
+    sys::{debugfs::Dir, map_area::Areas, page, rcu},
+};
 use kernel::prelude::*;
 
 module! {
@@ -37,6 +36,7 @@ struct Module {
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
+        page::set_movable_ops(&MOVABLE_OPERATIONS);
         let areas = Areas::new()?;
         let debugfs = report::module_dir();
         Ok(Self {

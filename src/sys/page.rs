@@ -6,8 +6,8 @@
 //!
 //! 1. *allocated*: typed as zsmalloc's, accounted in `NR_ZSPAGES`, seen by nobody;
 //! 2. *published*: `page->private` names its zspage, the way RCU publishes ([`Page::publish`]);
-//! 3. *movable*: it carries our `movable_operations`, so that `mm/migrate.c` may call the hooks in
-//!    [`crate::migrate`] ([`Page::make_movable`]);
+//! 3. *movable*: it carries our `movable_operations` ([`set_movable_ops`]), so that `mm/migrate.c`
+//!    may call the hooks in them ([`Page::make_movable`]);
 //! 4. *freed*: private NULL, untyped, unaccounted, reference dropped, in this order and **without the
 //!    page lock** (dropping a [`Page`]), or, as the source of a migration, with it
 //!    ([`Page::free_locked`]).
@@ -20,8 +20,12 @@ use super::{
     bindings,
     rcu::ReadSection,
 };
-use crate::migrate::MOVABLE_OPERATIONS;
-use core::{marker::PhantomData, mem::ManuallyDrop, ptr::NonNull};
+use core::{
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ptr::{self, NonNull},
+    sync::atomic::AtomicPtr,
+};
 
 /// log2 of [`PAGE_SIZE`].
 pub(crate) const PAGE_SHIFT: usize = bindings::ZS_RS_PAGE_SHIFT as usize;
@@ -31,6 +35,21 @@ pub(crate) const PAGE_SIZE: usize = 1 << PAGE_SHIFT;
 
 /// Pages that somebody else held when we freed them, since the module was loaded.
 static RACED_FREES: AtomicUsize = AtomicUsize::new(0);
+
+/// What pages carry in `page->mapping` once they are movable; NULL until the module has said it.
+static MOVABLE_OPS: AtomicPtr<bindings::movable_operations> = AtomicPtr::new(ptr::null_mut());
+
+/// Says which hooks page migration calls for our pages. Once, before the first page is made: the
+/// front end has the table, and this layer does not know it.
+pub(crate) fn set_movable_ops(ops: &'static bindings::movable_operations) {
+    // A constant table, so that there is nothing to order.
+    MOVABLE_OPS.store(ptr::from_ref(ops).cast_mut(), Ordering::Relaxed);
+}
+
+/// What [`set_movable_ops`] said.
+fn movable_ops() -> *const bindings::movable_operations {
+    MOVABLE_OPS.load(Ordering::Relaxed)
+}
 
 /// How to allocate (`gfp_t`).
 #[derive(Clone, Copy)]
@@ -104,9 +123,10 @@ impl Page {
     /// Lets page migration have the page, which nobody else has seen. A page that somebody has
     /// locked all the same stays where it is for good. Does not sleep.
     pub(crate) fn make_movable(&self) {
-        // SAFETY: By the type invariant the page is ours, the operations are static.
-        unsafe {
-            bindings::zs_rs_page_make_movable(self.page.as_ptr(), &MOVABLE_OPERATIONS);
+        let ops = movable_ops();
+        if !ops.is_null() {
+            // SAFETY: By the type invariant the page is ours; the operations are static.
+            unsafe { bindings::zs_rs_page_make_movable(self.page.as_ptr(), ops) };
         }
     }
 
@@ -165,10 +185,11 @@ impl LockedPage<'_> {
 
     /// Makes the page, the target of a migration, one of ours, with the contents of `source`.
     pub(crate) fn adopt(&self, source: &Page) -> Page {
-        // SAFETY: By the type invariants both pages are referenced, and this one is locked.
+        // SAFETY: By the type invariants both pages are referenced, and this one is locked. A hook is
+        // running, so that the operations are known; they are static.
         unsafe {
             bindings::zs_rs_page_copy(self.page.as_ptr(), source.page.as_ptr());
-            bindings::zs_rs_page_adopt(self.page.as_ptr(), &MOVABLE_OPERATIONS);
+            bindings::zs_rs_page_adopt(self.page.as_ptr(), movable_ops());
         }
         // INVARIANT: `zs_rs_page_adopt()` took a reference for us.
         Page { page: self.page }
@@ -187,5 +208,5 @@ pub(crate) fn raced_frees() -> usize {
 /// No page of ours may be allocated.
 pub(crate) fn disown_all() -> usize {
     // SAFETY: We may sleep, and the operations are static.
-    unsafe { bindings::zs_rs_page_disown_all(&MOVABLE_OPERATIONS) }
+    unsafe { bindings::zs_rs_page_disown_all(movable_ops()) }
 }

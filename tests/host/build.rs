@@ -109,11 +109,15 @@ fn write_modules(source: &Path, stale: &[&str], to: &Path) {
     let source = source.display();
     let text = format!(
         "#[allow(warnings)] #[path = {:?}] mod zsmalloc;\n\
-         #[allow(warnings)] #[path = {:?}] mod migrate;\n\
+         mod front {{\n\
+             #[allow(warnings)] #[path = {:?}] pub(crate) mod migrate;\n\
+             #[path = {:?}] pub(crate) mod report;\n\
+         }}\n\
          /// Mutants whose place in the sources is not found any more.\n\
          const STALE: &[&str] = &{stale:?};\n",
         format!("{source}/zsmalloc/mod.rs"),
-        format!("{source}/migrate.rs"),
+        format!("{source}/front/migrate.rs"),
+        fs::canonicalize("model/front/report.rs").expect("the model"),
     );
     fs::write(to, text).expect("OUT_DIR");
 }

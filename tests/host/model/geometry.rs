@@ -2,7 +2,7 @@
 
 //! Classes are those of C zsmalloc, which computes them itself: `geometry/main.c`.
 
-use crate::{host::World, report::TOTALS, sys::page::PAGE_SIZE, zsmalloc::Pool, PAGE_SHIFT};
+use crate::{front::report::TOTALS, host::World, sys::page::PAGE_SIZE, zsmalloc::Pool, PAGE_SHIFT};
 use std::process::Command;
 
 /// What C says: for each size from 1 its class, as (index, class size, pages, objects), and from

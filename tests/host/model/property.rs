@@ -3,8 +3,8 @@
 //! Random sequences of operations, for every chain size; and every allocation fails once.
 
 use crate::{
+    front::report::TOTALS,
     host::{world, World},
-    report::TOTALS,
     sequence::{Machine, Op, SIZES},
     sys::page::{Gfp, PAGE_SIZE},
     zsmalloc::{Error, Pool},

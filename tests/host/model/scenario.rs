@@ -4,13 +4,13 @@
 //! orders; whatever the order, nothing is lost, leaked or used after it was freed.
 
 use crate::{
+    front::report::TOTALS,
     host::{
         frame,
         mm::{self, Isolated, Moved},
         mutex::{grab, Mutex},
         world,
     },
-    report::TOTALS,
     sys::{
         alloc::Box,
         page::{self, Gfp, PAGE_SIZE},

@@ -3,13 +3,13 @@
 //! Sequences of operations on a pool, against a reference that is a list of objects.
 
 use crate::{
+    front::report::TOTALS,
     host::{
         frame,
         mm::{self, Isolated, Moved},
         mutex::grab,
         world::world,
     },
-    report::TOTALS,
     rt,
     sys::{
         alloc::Box,

@@ -3,14 +3,12 @@
 //! Byte strings as sequences of operations: those that are kept in `corpus/`, and random changes of
 //! them for a while. `tests/libfuzzer.rs` is where new ones for the corpus come from.
 
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/fuzz.rs"]
 mod fuzz;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/single.rs"]
 mod rt;
 #[path = "../model/sequence.rs"]

@@ -4,14 +4,12 @@
 
 #[path = "../model/explore.rs"]
 mod explore;
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
 #[path = "../model/pairs.rs"]
 mod pairs;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/loom.rs"]
 mod rt;
 #[path = "../model/scenario.rs"]

@@ -4,12 +4,10 @@
 
 #[path = "../model/explore.rs"]
 mod explore;
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/shuttle.rs"]
 mod rt;
 #[path = "../model/scenario.rs"]

@@ -3,14 +3,12 @@
 //! The target of libFuzzer, which looks for byte strings that reach new code: see README.rst.
 #![no_main]
 
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/fuzz.rs"]
 mod fuzz;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/single.rs"]
 mod rt;
 #[path = "../model/sequence.rs"]

@@ -14,8 +14,6 @@ mod host;
 mod list;
 #[path = "../model/pairs.rs"]
 mod pairs;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/loom.rs"]
 mod rt;
 #[path = "../model/scenario.rs"]

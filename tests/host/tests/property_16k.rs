@@ -2,16 +2,14 @@
 
 //! Property tests with pages of 16K.
 
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/geometry.rs"]
 mod geometry;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
 #[path = "../model/property.rs"]
 mod property;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/single.rs"]
 mod rt;
 #[path = "../model/sequence.rs"]

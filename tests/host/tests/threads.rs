@@ -3,12 +3,10 @@
 //! Threads of the host, for a while. By itself this finds little; under a thread sanitizer it shows
 //! what the locks and atomics of the allocator leave unordered (README.rst).
 
+#[path = "../model/front/mod.rs"]
+mod front;
 #[path = "../model/host/mod.rs"]
 mod host;
-#[path = "../../../src/migrate.rs"]
-mod migrate;
-#[path = "../model/report.rs"]
-mod report;
 #[path = "../model/rt/threads.rs"]
 mod rt;
 #[path = "../model/scenario.rs"]

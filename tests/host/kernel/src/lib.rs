@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `src/migrate.rs` needs of the kernel's crate of this name.
+//! What `src/front/migrate.rs` needs of the kernel's crate of this name.
 
 #![no_std]
 

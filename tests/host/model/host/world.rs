@@ -8,7 +8,7 @@ use super::{
     heap::Heap,
     mutex::{grab, Mutex},
 };
-use crate::rt;
+use crate::{front::migrate::MOVABLE_OPERATIONS, rt, sys::page};
 use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
@@ -128,6 +128,7 @@ impl World {
             seen: Mutex::default(),
         });
         enter(Some(world.clone()));
+        page::set_movable_ops(&MOVABLE_OPERATIONS);
         let result = test();
         world.finish();
         enter(None);

@@ -5,8 +5,8 @@
 //! Called with the page lock of the page, for a page that may have been freed by us since the caller
 //! got its reference. No hook sleeps.
 
+use super::report::TOTALS;
 use crate::{
-    report::TOTALS,
     sys::{bindings, page::LockedPage, rcu},
     zsmalloc::{self, Event, Refused},
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `src/migrate.rs` wants of the front end.
+//! What `src/front/migrate.rs` wants of the front end.
 
 use crate::zsmalloc::Counters;
 

@@ -7,8 +7,8 @@
 //!
 //! This is the only file that makes a [`Handle`] of an integer.
 
+use super::report::{self, POOLS, TOTALS};
 use crate::{
-    report::{self, POOLS, TOTALS},
     sys::{
         alloc::{self, Box},
         bindings,
