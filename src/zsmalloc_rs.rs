@@ -14,7 +14,7 @@ mod zsmalloc;
 
 use crate::{
     front::{migrate::MOVABLE_OPERATIONS, report, zpool},
-    sys::{debugfs::Dir, map_area::Areas, page, rcu},
+    sys::{debugfs::Dir, map_area::MapAreas, page, rcu},
 };
 use kernel::prelude::*;
 
@@ -31,13 +31,13 @@ module! {
 struct Module {
     driver: Option<zpool::Driver>,
     debugfs: Option<Dir>,
-    _areas: Areas,
+    _areas: MapAreas,
 }
 
 impl kernel::Module for Module {
     fn init(module: &'static ThisModule) -> Result<Self> {
         page::set_movable_ops(&MOVABLE_OPERATIONS);
-        let areas = Areas::new()?;
+        let areas = MapAreas::new()?;
         let debugfs = report::module_dir();
         Ok(Self {
             driver: Some(zpool::Driver::register(module)),

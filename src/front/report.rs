@@ -11,9 +11,10 @@
 
 use crate::{
     sys::{
-        atomic::Counter,
+        alloc::NoMemory,
         debugfs::{Dir, Seq, Show},
         page,
+        registry::{Registered, Registry},
     },
     zsmalloc::{Counters, Pool},
 };
@@ -23,11 +24,24 @@ use core::{
     ptr::NonNull,
 };
 
-/// Counters of the module.
-pub(crate) static TOTALS: Counters = Counters::new(None);
+/// What belongs to no pool, or to one that is gone.
+pub(crate) static TOTALS: Counters = Counters::new();
 
-/// Pools there are.
-pub(crate) static POOLS: Counter = Counter::new();
+/// The pools there are. What one has counted stays in [`TOTALS`].
+static POOLS: Registry<Pool> = Registry::new(|pool| TOTALS.absorb(pool.counters()));
+
+/// A pool that counts for the module: until it is dropped, by itself.
+pub(crate) type LivePool = Registered<Pool>;
+
+/// Lets a pool count for the module. Sleeps.
+///
+/// # Safety
+///
+/// `pool` outlives the returned value.
+pub(crate) unsafe fn add_pool(pool: NonNull<Pool>) -> Result<LivePool, NoMemory> {
+    // SAFETY: As the caller promises.
+    unsafe { Registered::new(&POOLS, pool) }
+}
 
 /// The file `zsmalloc_rs/stats`.
 struct ModuleStats;
@@ -36,9 +50,18 @@ impl Show for ModuleStats {
     type Data = Counters;
 
     fn show(totals: &Counters, seq: &mut Seq) -> fmt::Result {
-        writeln!(seq, "pools {}", POOLS.get())?;
+        let (mut pools, mut zspages) = (0_usize, 0_usize);
+        let sum = Counters::new();
+        POOLS.for_each(|pool| {
+            pools = pools.saturating_add(1);
+            zspages = zspages.saturating_add(pool.zspages());
+            sum.absorb(pool.counters());
+        });
+        sum.absorb(totals);
+        writeln!(seq, "pools {pools}")?;
         writeln!(seq, "raced_frees {}", page::raced_frees())?;
-        totals.write_to(seq)
+        writeln!(seq, "zspages {zspages}")?;
+        sum.write_to(seq, true)
     }
 }
 
@@ -83,7 +106,7 @@ impl Show for PoolCheck {
 /// The directory of the module. Sleeps.
 pub(crate) fn module_dir() -> Dir {
     let mut dir = Dir::root();
-    // SAFETY: The counters are static.
+    // SAFETY: The totals are static.
     unsafe { dir.add::<ModuleStats>(c"stats", NonNull::from(&TOTALS)) };
     dir
 }

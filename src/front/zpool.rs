@@ -7,21 +7,25 @@
 //!
 //! This is the only file that makes a [`Handle`] of an integer.
 
-use super::report::{self, POOLS, TOTALS};
+use super::{
+    map::{self, MapMode},
+    report,
+};
 use crate::{
     sys::{
-        alloc::{self, Box},
+        alloc::{self, Box, NoMemory},
         bindings,
         debugfs::Dir,
         module,
         page::Gfp,
         shrinker::{Shrink, Shrinker},
     },
-    zsmalloc::{Error, Handle, MapMode, Pool},
+    zsmalloc::{Error, Handle, Pool, PoolInUse},
 };
 use core::{
     cell::UnsafeCell,
     ffi::{c_void, CStr},
+    pin::Pin,
     ptr::{self, NonNull},
 };
 use kernel::{
@@ -31,10 +35,11 @@ use kernel::{
 };
 
 /// A pool, as zpool has it: with the things that show and shrink it, which go first.
-struct Front {
+struct ZpoolPool {
     shrinker: Option<Shrinker<Pool>>,
     debugfs: Option<Dir>,
-    pool: Box<Pool>,
+    counted: report::LivePool,
+    pool: Pin<Box<Pool>>,
 }
 
 impl Shrink for Pool {
@@ -47,40 +52,34 @@ impl Shrink for Pool {
     }
 }
 
-impl Front {
-    fn new(name: &CStr) -> Option<Box<Self>> {
-        let pool = Pool::new(name, module::chain_size(), &TOTALS).ok()?;
+impl ZpoolPool {
+    fn new(name: &CStr) -> Result<Box<Self>, NoMemory> {
+        let pool = Pool::new(name, module::chain_size())?;
         let address = NonNull::from(&*pool);
-        let mut front = alloc::boxed(Self {
-            shrinker: None,
-            debugfs: None,
-            pool,
-        })
-        .ok()?;
-        // SAFETY: `destroy()` drops both before the pool, which stays at its address. Without
-        // memory for them the pool works all the same, so neither is checked (as in C zsmalloc).
+        // SAFETY: `destroy()` drops all three before the pool, which stays at its address. Without
+        // memory for the first two the pool works all the same, so neither is checked (as in C
+        // zsmalloc).
         unsafe {
-            front.debugfs = Some(report::pool_dir(name, address));
-            front.shrinker = Shrinker::register(name, address);
+            alloc::boxed(Self {
+                shrinker: Shrinker::register(name, address),
+                debugfs: Some(report::pool_dir(name, address)),
+                counted: report::add_pool(address)?,
+                pool,
+            })
         }
-        POOLS.add(1);
-        Some(front)
     }
 
-    fn destroy(front: Box<Self>) {
+    fn destroy(this: Box<Self>) {
         let Self {
             shrinker,
             debugfs,
+            counted,
             pool,
-        } = Box::into_inner(front);
+        } = Box::into_inner(this);
         drop(shrinker);
         drop(debugfs);
-        POOLS.sub(1);
-        if let Err(left) = Pool::destroy(pool) {
-            pr_warn!(
-                "pool destroyed with {} objects in it: leaked, and the module stays\n",
-                left.objects
-            );
+        if let Err(PoolInUse { objects }) = Pool::destroy(pool, || drop(counted)) {
+            pr_warn!("pool destroyed with {objects} objects in it: leaked, and the module stays\n");
             module::leak_pool();
         }
     }
@@ -153,7 +152,7 @@ impl Drop for Driver {
 /// `pool` came from [`create`] and has not been destroyed.
 unsafe fn pool<'a>(pool: *mut c_void) -> &'a Pool {
     // SAFETY: As the caller promises. Operations run concurrently and get a shared reference.
-    unsafe { &(*pool.cast::<Front>()).pool }
+    unsafe { &(*pool.cast::<ZpoolPool>()).pool }
 }
 
 /// Makes a pool; NULL without memory. Sleeps, whatever the flags: as in C zsmalloc they are ignored,
@@ -164,9 +163,9 @@ unsafe fn pool<'a>(pool: *mut c_void) -> &'a Pool {
 /// `name` is a string.
 unsafe extern "C" fn create(name: *const c_char, _gfp: bindings::gfp_t) -> *mut c_void {
     // SAFETY: As the caller promises.
-    match Front::new(unsafe { module::c_str(name.cast()) }) {
-        Some(front) => Box::into_raw(front).cast(),
-        None => ptr::null_mut(),
+    match ZpoolPool::new(unsafe { module::c_str(name.cast()) }) {
+        Ok(pool) => Box::into_raw(pool).cast(),
+        Err(NoMemory) => ptr::null_mut(),
     }
 }
 
@@ -174,10 +173,10 @@ unsafe extern "C" fn create(name: *const c_char, _gfp: bindings::gfp_t) -> *mut 
 ///
 /// # Safety
 ///
-/// `front` came from [`create`]; this is its last use.
-unsafe extern "C" fn destroy(front: *mut c_void) {
+/// `zpool` came from [`create`]; this is its last use.
+unsafe extern "C" fn destroy(zpool: *mut c_void) {
     // SAFETY: As the caller promises.
-    Front::destroy(unsafe { Box::from_raw(front.cast()) });
+    ZpoolPool::destroy(unsafe { Box::from_raw(zpool.cast()) });
 }
 
 /// Allocates an object. Sleeps if `gfp` says so.
@@ -186,13 +185,13 @@ unsafe extern "C" fn destroy(front: *mut c_void) {
 ///
 /// See [`pool()`]; `handle` may be written.
 unsafe extern "C" fn malloc(
-    front: *mut c_void,
+    zpool: *mut c_void,
     size: usize,
     gfp: bindings::gfp_t,
     handle: *mut c_ulong,
 ) -> c_int {
     // SAFETY: As the caller promises.
-    match unsafe { pool(front) }.malloc(size, Gfp::from_raw(gfp)) {
+    match unsafe { pool(zpool) }.malloc(size, Gfp::from_raw(gfp)) {
         Ok(object) => {
             // SAFETY: As the caller promises.
             unsafe { handle.write(object.into_raw()) };
@@ -210,21 +209,22 @@ unsafe extern "C" fn malloc(
 ///
 /// See [`pool()`]; `handle` came from [`malloc`] of this pool, its object is not mapped, and this is
 /// its last use.
-unsafe extern "C" fn free(front: *mut c_void, handle: c_ulong) {
+unsafe extern "C" fn free(zpool: *mut c_void, handle: c_ulong) {
     // SAFETY: As the caller promises.
     if let Some(handle) = unsafe { Handle::from_raw(handle) } {
         // SAFETY: As the caller promises.
-        unsafe { pool(front) }.free(handle);
+        unsafe { pool(zpool) }.free(handle);
     }
 }
 
-/// Maps an object. See [`Pool::map`] for the context until [`unmap`].
+/// Maps an object. See [`map::map`] for the context until [`unmap`].
 ///
 /// # Safety
 ///
-/// See [`pool()`]; `handle` came from [`malloc`] of this pool and is not freed before [`unmap`].
+/// See [`pool()`]; `handle` came from [`malloc`] of this pool; until [`unmap`] it is not freed, and
+/// nobody else writes its object.
 unsafe extern "C" fn map(
-    front: *mut c_void,
+    zpool: *mut c_void,
     handle: c_ulong,
     mode: bindings::zpool_mapmode,
 ) -> *mut c_void {
@@ -236,7 +236,7 @@ unsafe extern "C" fn map(
     // SAFETY: As the caller promises.
     let address = unsafe { Handle::from_raw(handle) }
         // SAFETY: As the caller promises.
-        .and_then(|handle| unsafe { pool(front) }.map(&handle, mode));
+        .and_then(|handle| unsafe { map::map(pool(zpool), &handle, mode) });
     match address {
         Some(address) => address.as_ptr().cast(),
         None => ptr::null_mut(),
@@ -248,11 +248,11 @@ unsafe extern "C" fn map(
 /// # Safety
 ///
 /// See [`pool()`]; this task mapped `handle`, and nothing since.
-unsafe extern "C" fn unmap(front: *mut c_void, handle: c_ulong) {
+unsafe extern "C" fn unmap(_zpool: *mut c_void, handle: c_ulong) {
     // SAFETY: As the caller promises.
     if let Some(handle) = unsafe { Handle::from_raw(handle) } {
         // SAFETY: As the caller promises.
-        unsafe { pool(front).unmap(&handle) };
+        unsafe { map::unmap(&handle) };
     }
 }
 
@@ -261,9 +261,9 @@ unsafe extern "C" fn unmap(front: *mut c_void, handle: c_ulong) {
 /// # Safety
 ///
 /// See [`pool()`].
-unsafe extern "C" fn total_pages(front: *mut c_void) -> u64 {
+unsafe extern "C" fn total_pages(zpool: *mut c_void) -> u64 {
     // SAFETY: As the caller promises.
-    unsafe { pool(front) }.total_pages() as u64
+    unsafe { pool(zpool) }.total_pages() as u64
 }
 
 /// Compacts the pool and returns how many pages that freed. Sleeps.
@@ -272,9 +272,9 @@ unsafe extern "C" fn total_pages(front: *mut c_void) -> u64 {
 ///
 /// See [`pool()`].
 #[cfg(ZPOOL_ZRAM_OPS)]
-unsafe extern "C" fn compact(front: *mut c_void) -> u64 {
+unsafe extern "C" fn compact(zpool: *mut c_void) -> u64 {
     // SAFETY: As the caller promises.
-    unsafe { pool(front) }.compact() as u64
+    unsafe { pool(zpool) }.compact() as u64
 }
 
 /// Pages that compaction has freed since the pool was made. Any context.
@@ -283,9 +283,9 @@ unsafe extern "C" fn compact(front: *mut c_void) -> u64 {
 ///
 /// See [`pool()`].
 #[cfg(ZPOOL_ZRAM_OPS)]
-unsafe extern "C" fn pages_compacted(front: *mut c_void) -> u64 {
+unsafe extern "C" fn pages_compacted(zpool: *mut c_void) -> u64 {
     // SAFETY: As the caller promises.
-    let pool = unsafe { pool(front) };
+    let pool = unsafe { pool(zpool) };
     pool.counters().get(crate::zsmalloc::Event::PagesCompacted) as u64
 }
 
@@ -295,9 +295,9 @@ unsafe extern "C" fn pages_compacted(front: *mut c_void) -> u64 {
 ///
 /// See [`pool()`].
 #[cfg(ZPOOL_ZRAM_OPS)]
-unsafe extern "C" fn huge_class_size(front: *mut c_void) -> usize {
+unsafe extern "C" fn huge_class_size(zpool: *mut c_void) -> usize {
     // SAFETY: As the caller promises.
-    unsafe { pool(front) }.huge_class_size()
+    unsafe { pool(zpool) }.huge_class_size()
 }
 
 /// The class that serves `size`: a larger index takes more memory an object. Any context.
@@ -306,7 +306,7 @@ unsafe extern "C" fn huge_class_size(front: *mut c_void) -> usize {
 ///
 /// See [`pool()`].
 #[cfg(ZPOOL_ZRAM_OPS)]
-unsafe extern "C" fn class_index(front: *mut c_void, size: usize) -> u32 {
+unsafe extern "C" fn class_index(zpool: *mut c_void, size: usize) -> u32 {
     // SAFETY: As the caller promises.
-    unsafe { pool(front) }.class_index(size) as u32
+    unsafe { pool(zpool) }.class_index(size) as u32
 }

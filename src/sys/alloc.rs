@@ -2,46 +2,88 @@
 
 //! Memory for what lives as long as a pool: the pool itself and its table of classes.
 //!
-//! Both functions may sleep (`GFP_KERNEL`).
+//! What allocates here may sleep (`GFP_KERNEL`).
 
-use kernel::alloc::{flags::GFP_KERNEL, KBox, KVVec};
+use super::init::PinInit;
+use core::{convert::Infallible, ops::Deref, pin::Pin};
+use kernel::{
+    alloc::{flags::GFP_KERNEL, AllocError, KBox, KVVec},
+    init::InPlaceInit,
+};
+
+pub(crate) use kernel::sync::Arc;
 
 /// The kernel could not give the memory that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoMemory;
 
-/// A value on the heap, at an address that does not change.
-pub(crate) type Box<T> = KBox<T>;
+impl From<AllocError> for NoMemory {
+    fn from(_: AllocError) -> Self {
+        Self
+    }
+}
 
-/// A vector of a capacity fixed when it is made; its elements stay where they are.
-pub(crate) type Vec<T> = KVVec<T>;
+impl From<Infallible> for NoMemory {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// A value on the heap.
+pub(crate) type Box<T> = KBox<T>;
 
 /// Puts `value` on the heap.
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
-    KBox::new(value, GFP_KERNEL).map_err(|_| NoMemory)
+    Ok(KBox::new(value, GFP_KERNEL)?)
 }
 
-/// A vector without elements, and without room for any.
-pub(crate) const fn empty<T>() -> Vec<T> {
-    KVVec::new()
+/// Makes a value on the heap, where it stays.
+pub(crate) fn pinned<T>(value: impl PinInit<T, NoMemory>) -> Result<Pin<Box<T>>, NoMemory> {
+    KBox::try_pin_init(value, GFP_KERNEL)
 }
 
-/// A vector with room for so many elements.
-pub(crate) fn with_capacity<T>(capacity: usize) -> Result<Vec<T>, NoMemory> {
-    KVVec::with_capacity(capacity, GFP_KERNEL).map_err(|_| NoMemory)
+/// Puts `value` on the heap, to be shared.
+pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, NoMemory> {
+    Ok(Arc::new(value, GFP_KERNEL)?)
 }
 
-/// Appends `value`; there has to be room.
-pub(crate) fn push<T>(vec: &mut Vec<T>, value: T) -> Result<(), NoMemory> {
-    // Not `KVVec::push()`, which grows the vector, by arithmetic that could panic.
-    let len = vec.len();
-    if len >= vec.capacity() {
-        return Err(NoMemory);
+/// Values on the heap, one after the other, which stay where they are made.
+///
+/// # Invariants
+///
+/// The vector has had its capacity from the beginning, so that no element has moved.
+pub(crate) struct Table<T>(KVVec<T>);
+
+impl<T> Table<T> {
+    /// A table with room for so many values.
+    pub(crate) fn with_capacity(capacity: usize) -> Result<Self, NoMemory> {
+        // INVARIANT: Nothing has been added yet.
+        Ok(Self(KVVec::with_capacity(capacity, GFP_KERNEL)?))
     }
-    // SAFETY: There is room for one more element, and with that one written the vector is longer.
-    unsafe {
-        vec.as_mut_ptr().add(len).write(value);
-        vec.set_len(len.wrapping_add(1));
+
+    /// Makes one more value at the end. Fails without room for it.
+    pub(crate) fn push(&mut self, value: impl PinInit<T, NoMemory>) -> Result<(), NoMemory> {
+        // Not `KVVec::push()`, which moves the value in and, by arithmetic that could panic, the
+        // vector to where there is room.
+        let len = self.0.len();
+        if len >= self.0.capacity() {
+            return Err(NoMemory);
+        }
+        // SAFETY: There is room for one more value; by the type invariant it stays there, and it is
+        // dropped before its memory is used again. With it the vector is longer.
+        unsafe {
+            value.__pinned_init(self.0.as_mut_ptr().add(len))?;
+            self.0.set_len(len.wrapping_add(1));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+impl<T> Deref for Table<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
 }

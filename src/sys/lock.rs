@@ -2,20 +2,26 @@
 
 //! The kernel's own locks, known to lockdep and, on `PREEMPT_RT`, with priority inheritance.
 //!
-//! [`SpinLock`] holds data and gives it out through a guard. [`RwLock`] holds none: the allocator
-//! says for each of its fields what a read or write guard proves.
+//! [`SpinLock`] is the kernel crate's `Lock`, with its guard and its initialization in place, but not
+//! `kernel::sync::SpinLock`: the functions behind that one are not `#[inline]` in Linux 6.12, so that
+//! each lock and each unlock calls one more function, out of line in vmlinux, than in C. They are two
+//! on the way of every malloc and every free. [`InlineSpin`] is the same backend, to be inlined.
 //!
-//! # Initialization
-//!
-//! Both types are made unlocked but not initialized, and must be initialized at their final address
-//! before use: lockdep identifies a lock by the place of its initialization, not by the type.
+//! The kernel crate has no `rwlock_t`: [`RwLock`] is ours. It holds no data: the allocator says for
+//! each of its fields what a read or write guard proves.
 
-use super::bindings;
-use core::{
-    cell::UnsafeCell,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
+use super::{
+    bindings,
+    init::{pin_data, pin_init, PinInit},
 };
+use core::marker::PhantomData;
+use kernel::{
+    ffi::c_char,
+    sync::lock::{Backend, Guard, Lock},
+    types::Opaque,
+};
+
+pub(crate) use kernel::{c_str, static_lock_class};
 
 /// Lets another task run if one should. Sleeps; no lock may be held.
 pub(crate) fn cond_resched() {
@@ -24,87 +30,60 @@ pub(crate) fn cond_resched() {
 }
 
 /// `spinlock_t` and what it protects. Not for interrupt context (as in C zsmalloc).
-pub(crate) struct SpinLock<T> {
-    lock: UnsafeCell<bindings::spinlock_t>,
-    data: UnsafeCell<T>,
-}
-
-// SAFETY: The lock gives `T` to one task at a time.
-unsafe impl<T: Send> Sync for SpinLock<T> {}
-// SAFETY: An unlocked lock has no owner.
-unsafe impl<T: Send> Send for SpinLock<T> {}
-
-impl<T> SpinLock<T> {
-    /// A lock that [`Self::init`] has yet to see.
-    ///
-    /// # Safety
-    ///
-    /// `init` is called at the final address of the value before anything else is.
-    pub(crate) unsafe fn uninit(data: T) -> Self {
-        Self {
-            lock: UnsafeCell::new(bindings::spinlock_t::default()),
-            data: UnsafeCell::new(data),
-        }
-    }
-
-    /// `spin_lock_init()`.
-    pub(crate) fn init(&mut self) {
-        // SAFETY: Nobody else has the lock: we have `&mut self`.
-        unsafe { bindings::zs_rs_spin_init(self.lock.get()) };
-    }
-
-    /// Takes the lock; spins (on `PREEMPT_RT`: sleeps) until it is free.
-    #[inline]
-    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
-        // SAFETY: Initialized, by the contract of `uninit()`; `drop` of the guard unlocks.
-        unsafe { bindings::zs_rs_spin_lock(self.lock.get()) };
-        // INVARIANT: Just locked.
-        SpinGuard {
-            lock: self,
-            _not_send: PhantomData,
-        }
-    }
-}
+pub(crate) type SpinLock<T> = Lock<T, InlineSpin>;
 
 /// Proof that a [`SpinLock`] is held, and the way to its data.
-///
-/// # Invariants
-///
-/// This task holds `lock`.
-pub(crate) struct SpinGuard<'a, T> {
-    lock: &'a SpinLock<T>,
-    _not_send: PhantomData<*mut ()>,
-}
+pub(crate) type SpinGuard<'a, T> = Guard<'a, T, InlineSpin>;
 
-impl<T> Deref for SpinGuard<'_, T> {
-    type Target = T;
+/// How a [`SpinLock`] is locked: see above.
+pub(crate) struct InlineSpin;
+
+// SAFETY: `spinlock_t` is owned by one task at a time. `relock()` is the default one.
+unsafe impl Backend for InlineSpin {
+    type State = kernel::bindings::spinlock_t;
+    type GuardState = ();
+
+    unsafe fn init(
+        lock: *mut Self::State,
+        name: *const c_char,
+        key: *mut kernel::bindings::lock_class_key,
+    ) {
+        // SAFETY: As the caller promises.
+        unsafe { kernel::bindings::__spin_lock_init(lock, name, key) };
+    }
 
     #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: By the type invariant we hold the lock.
-        unsafe { &*self.lock.data.get() }
+    unsafe fn lock(lock: *mut Self::State) {
+        // SAFETY: Initialized, as the caller promises.
+        unsafe { kernel::bindings::spin_lock(lock) };
+    }
+
+    #[inline]
+    unsafe fn unlock(lock: *mut Self::State, (): &()) {
+        // SAFETY: This task holds the lock, as the caller promises.
+        unsafe { kernel::bindings::spin_unlock(lock) };
     }
 }
 
-impl<T> DerefMut for SpinGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: By the type invariant we hold the lock, and there is one guard.
-        unsafe { &mut *self.lock.data.get() }
-    }
+/// A [`SpinLock`] around `data`, by the name that lockdep shows: `new_spinlock!(data, "name")`.
+macro_rules! new_spinlock {
+    ($data:expr, $name:literal) => {
+        $crate::sys::lock::SpinLock::new(
+            $data,
+            $crate::sys::lock::c_str!($name),
+            $crate::sys::lock::static_lock_class!(),
+        )
+    };
 }
+pub(crate) use new_spinlock;
 
-impl<T> Drop for SpinGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant we hold the lock.
-        unsafe { bindings::zs_rs_spin_unlock(self.lock.lock.get()) };
-    }
+/// `rwlock_t`, the lock of a zspage: `zs_rs_zspage` to lockdep. Readers do not exclude each other and
+/// may be many; the writer only ever tries.
+#[pin_data]
+pub(crate) struct RwLock {
+    #[pin]
+    lock: Opaque<bindings::rwlock_t>,
 }
-
-/// `rwlock_t`. Readers do not exclude each other and may be many; the writer only ever tries.
-#[repr(transparent)]
-pub(crate) struct RwLock(UnsafeCell<bindings::rwlock_t>);
 
 // SAFETY: `rwlock_t` is made to be shared.
 unsafe impl Sync for RwLock {}
@@ -112,53 +91,89 @@ unsafe impl Sync for RwLock {}
 unsafe impl Send for RwLock {}
 
 impl RwLock {
-    /// A lock that [`Self::init`] has yet to see.
-    ///
-    /// # Safety
-    ///
-    /// `init` is called at the final address of the value before anything else is.
-    pub(crate) unsafe fn uninit() -> Self {
-        Self(UnsafeCell::new(bindings::rwlock_t::default()))
-    }
-
     /// `rwlock_init()`.
-    pub(crate) fn init(&mut self) {
-        // SAFETY: Nobody else has the lock: we have `&mut self`.
-        unsafe { bindings::zs_rs_rwlock_init(self.0.get()) };
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: The place is that of a new lock, which does not move.
+            lock <- Opaque::ffi_init(|lock| unsafe { bindings::zs_rs_rwlock_init(lock) }),
+        })
     }
 
-    /// Takes the lock shared; spins (on `PREEMPT_RT`: sleeps) while a writer has it. The caller
-    /// unlocks.
+    /// Takes the lock shared; spins (on `PREEMPT_RT`: sleeps) while a writer has it.
     #[inline]
-    pub(crate) fn read_lock(&self) {
-        // SAFETY: Initialized, by the contract of `uninit()`.
-        unsafe { bindings::zs_rs_read_lock(self.0.get()) };
+    pub(crate) fn read(&self) -> ReadGuard<'_> {
+        // SAFETY: Initialized by `new()`; the guard unlocks.
+        unsafe { bindings::zs_rs_read_lock(self.lock.get()) };
+        // INVARIANT: Just locked.
+        ReadGuard {
+            lock: self,
+            _not_send: PhantomData,
+        }
     }
 
-    /// Gives back what [`Self::read_lock`] took.
+    /// Takes the lock alone if nobody has it, and never waits.
+    pub(crate) fn try_write(&self) -> Option<WriteGuard<'_>> {
+        // SAFETY: Initialized by `new()`; the guard unlocks.
+        if unsafe { bindings::zs_rs_write_trylock(self.lock.get()) } {
+            // INVARIANT: Just locked.
+            Some(WriteGuard {
+                lock: self,
+                _not_send: PhantomData,
+            })
+        } else {
+            None
+        }
+    }
+}
+
+/// A [`RwLock`], held shared.
+///
+/// # Invariants
+///
+/// This task holds `lock` shared.
+pub(crate) struct ReadGuard<'a> {
+    lock: &'a RwLock,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl<'a> ReadGuard<'a> {
+    /// Takes up a lock whose guard was forgotten.
     ///
     /// # Safety
     ///
-    /// This task holds the lock shared, and no longer relies on it.
+    /// This task holds `lock` shared, by a guard that it passed to [`core::mem::forget`], and takes
+    /// it up once.
     #[inline]
-    pub(crate) unsafe fn read_unlock(&self) {
-        // SAFETY: As the caller promises.
-        unsafe { bindings::zs_rs_read_unlock(self.0.get()) };
+    pub(crate) unsafe fn resume(lock: &'a RwLock) -> Self {
+        // INVARIANT: As the caller promises.
+        Self {
+            lock,
+            _not_send: PhantomData,
+        }
     }
+}
 
-    /// Takes the lock alone if nobody has it, and never waits. The caller unlocks.
-    pub(crate) fn try_write_lock(&self) -> bool {
-        // SAFETY: Initialized, by the contract of `uninit()`.
-        unsafe { bindings::zs_rs_write_trylock(self.0.get()) }
+impl Drop for ReadGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::zs_rs_read_unlock(self.lock.lock.get()) };
     }
+}
 
-    /// Gives back what [`Self::try_write_lock`] took.
-    ///
-    /// # Safety
-    ///
-    /// This task holds the lock alone, and no longer relies on it.
-    pub(crate) unsafe fn write_unlock(&self) {
-        // SAFETY: As the caller promises.
-        unsafe { bindings::zs_rs_write_unlock(self.0.get()) };
+/// A [`RwLock`], held alone.
+///
+/// # Invariants
+///
+/// This task holds `lock` alone.
+pub(crate) struct WriteGuard<'a> {
+    lock: &'a RwLock,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::zs_rs_write_unlock(self.lock.lock.get()) };
     }
 }

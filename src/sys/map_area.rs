@@ -12,9 +12,9 @@ use core::{marker::PhantomData, ptr::NonNull};
 use kernel::error::{to_result, Result};
 
 /// The buffers of all CPUs, those that come later included.
-pub(crate) struct Areas(());
+pub(crate) struct MapAreas(());
 
-impl Areas {
+impl MapAreas {
     /// Allocates them and asks to be told of new CPUs. Sleeps.
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: Called once, when the module is loaded.
@@ -23,11 +23,20 @@ impl Areas {
     }
 }
 
-impl Drop for Areas {
+impl Drop for MapAreas {
     fn drop(&mut self) {
         // SAFETY: Set up by `new()`; no pool exists any more, so nothing is mapped.
         unsafe { bindings::zs_rs_map_area_exit() };
     }
+}
+
+/// What a map leaves for its unmap.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping {
+    /// What keeps the object in its place, as a number.
+    pub(crate) pinned: usize,
+    /// Whether the buffer has to be copied back.
+    pub(crate) copy_back: bool,
 }
 
 /// This CPU's buffer, locked.
@@ -44,7 +53,7 @@ impl MapArea {
     /// Locks this CPU's buffer.
     #[inline]
     pub(crate) fn lock() -> Self {
-        // SAFETY: `Areas::new()` has been called before the first pool was made. The address of a
+        // SAFETY: `MapAreas::new()` has been called before the first pool was made. The address of a
         // per-CPU variable is not NULL.
         let area = unsafe { NonNull::new_unchecked(bindings::zs_rs_map_area_get()) };
         // INVARIANT: Just locked; the CPU we are on went through `map_area_prepare()`.
@@ -54,49 +63,48 @@ impl MapArea {
         }
     }
 
-    /// Takes up the lock that a map left held for its unmap.
+    /// Keeps the lock and `mapping` for [`Self::resume`].
+    #[inline]
+    pub(crate) fn leave_locked(self, mapping: Mapping) {
+        // SAFETY: By the type invariant the area is ours.
+        unsafe {
+            (*self.area.as_ptr()).pinned = mapping.pinned;
+            (*self.area.as_ptr()).copy_back = mapping.copy_back;
+        }
+        core::mem::forget(self);
+    }
+
+    /// Takes up the lock that a map left held for its unmap, and what it left with it.
     ///
     /// # Safety
     ///
     /// This task called [`Self::lock`] and [`Self::leave_locked`] last, in this order.
     #[inline]
-    pub(crate) unsafe fn resume() -> Self {
-        // SAFETY: The lock is held, so this is the CPU it was taken on. The address of a per-CPU
-        // variable is not NULL.
-        let area = unsafe { NonNull::new_unchecked(bindings::zs_rs_map_area_current()) };
+    pub(crate) unsafe fn resume() -> (Self, Mapping) {
+        // SAFETY: The lock is held, so this is the CPU it was taken on, and its area ours. The
+        // address of a per-CPU variable is not NULL.
+        let (area, mapping) = unsafe {
+            let area = NonNull::new_unchecked(bindings::zs_rs_map_area_current());
+            let mapping = Mapping {
+                pinned: area.as_ref().pinned,
+                copy_back: area.as_ref().copy_back,
+            };
+            (area, mapping)
+        };
         // INVARIANT: As the caller promises.
-        Self {
+        let this = Self {
             area,
             _not_send: PhantomData,
-        }
+        };
+        (this, mapping)
     }
 
-    /// Keeps the lock for [`Self::resume`] and notes for it whether the object is only read.
+    /// The buffer.
     #[inline]
-    pub(crate) fn leave_locked(self, read_only: bool) {
-        // SAFETY: By the type invariant the area is ours.
-        unsafe { (*self.area.as_ptr()).read_only = read_only };
-        core::mem::forget(self);
-    }
-
-    /// What [`Self::leave_locked`] noted.
-    #[inline]
-    pub(crate) fn is_read_only(&self) -> bool {
-        // SAFETY: By the type invariant the area is ours.
-        unsafe { (*self.area.as_ptr()).read_only }
-    }
-
-    /// The first `len` bytes of the buffer; `len` is at most `PAGE_SIZE`.
-    #[inline]
-    pub(crate) fn buffer(&mut self, len: usize) -> &mut [u8] {
+    pub(crate) fn buffer(&mut self) -> &mut [u8; PAGE_SIZE] {
         // SAFETY: By the type invariant the buffer is ours, for as long as `self` is, and has
         // `PAGE_SIZE` bytes, zeroed when it was allocated.
-        unsafe {
-            core::slice::from_raw_parts_mut(
-                (*self.area.as_ptr()).buffer.cast::<u8>(),
-                len.min(PAGE_SIZE),
-            )
-        }
+        unsafe { &mut *(*self.area.as_ptr()).buffer.cast() }
     }
 }
 

@@ -159,6 +159,14 @@ void zs_rs_page_free_locked(struct page *page)
 	put_page(page);
 }
 
+/* Free a page that has never had a mapping, nor named a zspage. */
+void zs_rs_page_discard(struct page *page)
+{
+	__ClearPageZsmalloc(page);
+	unaccount_page(page);
+	put_page(page);
+}
+
 static bool page_names(struct page *page, const struct movable_operations *ops)
 {
 	unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);

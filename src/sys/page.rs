@@ -10,7 +10,7 @@
 //!    may call the hooks in them ([`Page::make_movable`]);
 //! 4. *freed*: private NULL, untyped, unaccounted, reference dropped, in this order and **without the
 //!    page lock** (dropping a [`Page`]), or, as the source of a migration, with it
-//!    ([`Page::free_locked`]).
+//!    ([`Page::free_locked`]). One that was never published just goes ([`Page::discard`]).
 //!
 //! Why the fourth step is safe is told beside the C code, in `page.c`.
 
@@ -135,6 +135,13 @@ impl Page {
         self.page == other.page
     }
 
+    /// Frees a page that has not been published: nobody can have it isolated, and it is no raced free.
+    pub(crate) fn discard(self) {
+        let page = ManuallyDrop::new(self).page;
+        // SAFETY: By the type invariant the page is ours.
+        unsafe { bindings::zs_rs_page_discard(page.as_ptr()) };
+    }
+
     /// Frees the page under its page lock, which the migration core holds for `_locked`.
     pub(crate) fn free_locked(self, _locked: &LockedPage<'_>) {
         let page = ManuallyDrop::new(self).page;
@@ -184,7 +191,7 @@ impl LockedPage<'_> {
     }
 
     /// Makes the page, the target of a migration, one of ours, with the contents of `source`.
-    pub(crate) fn adopt(&self, source: &Page) -> Page {
+    pub(crate) fn adopt(&self, source: &LockedPage<'_>) -> Page {
         // SAFETY: By the type invariants both pages are referenced, and this one is locked. A hook is
         // running, so that the operations are known; they are static.
         unsafe {

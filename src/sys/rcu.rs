@@ -37,16 +37,9 @@ impl Drop for ReadSection {
     }
 }
 
-/// Room for RCU to queue an object (`struct rcu_head`).
+/// Room for RCU to queue an object (`struct rcu_head`); it need not be initialized.
 #[repr(transparent)]
 pub(crate) struct Head(UnsafeCell<bindings::callback_head>);
-
-impl Head {
-    /// A head that is not queued.
-    pub(crate) fn new() -> Self {
-        Self(UnsafeCell::new(bindings::callback_head::default()))
-    }
-}
 
 /// What is freed a grace period after nobody can find it any more.
 ///

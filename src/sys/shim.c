@@ -8,6 +8,8 @@
 #include <linux/kasan.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include "shim.h"
@@ -55,24 +57,10 @@ size_t zs_rs_strlen(const char *s)
 	return strlen(s);
 }
 
-void zs_rs_spin_init(spinlock_t *lock)
+/* The name of the parameter is what lockdep calls the lock. */
+void zs_rs_rwlock_init(rwlock_t *zs_rs_zspage)
 {
-	spin_lock_init(lock);
-}
-
-void zs_rs_spin_lock(spinlock_t *lock) __acquires(lock)
-{
-	spin_lock(lock);
-}
-
-void zs_rs_spin_unlock(spinlock_t *lock) __releases(lock)
-{
-	spin_unlock(lock);
-}
-
-void zs_rs_rwlock_init(rwlock_t *lock)
-{
-	rwlock_init(lock);
+	rwlock_init(zs_rs_zspage);
 }
 
 void zs_rs_read_lock(rwlock_t *lock) __acquires(lock)
@@ -98,6 +86,37 @@ void zs_rs_write_unlock(rwlock_t *lock) __releases(lock)
 void zs_rs_cond_resched(void)
 {
 	cond_resched();
+}
+
+/* On PREEMPT_RT spinlocks sleep, so that preemption stays on. */
+void zs_rs_preempt_off(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+}
+
+void zs_rs_preempt_on(void)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
+static DEFINE_MUTEX(registry_mutex);
+
+void zs_rs_registry_lock(void)
+{
+	mutex_lock(&registry_mutex);
+}
+
+void zs_rs_registry_unlock(void)
+{
+	mutex_unlock(&registry_mutex);
+}
+
+/* Once for each place: warn.rs sees to that. */
+void zs_rs_warn(const char *what, unsigned long handle)
+{
+	WARN(1, "zsmalloc_rs: %s (handle %#lx)\n", what, handle);
 }
 
 void zs_rs_rcu_read_lock(void)

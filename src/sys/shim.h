@@ -43,15 +43,17 @@ static inline void zs_rs_delay(unsigned int point)
 #endif
 
 /* shim.c: locks */
-void zs_rs_spin_init(spinlock_t *lock);
-void zs_rs_spin_lock(spinlock_t *lock);
-void zs_rs_spin_unlock(spinlock_t *lock);
-void zs_rs_rwlock_init(rwlock_t *lock);
+void zs_rs_rwlock_init(rwlock_t *zs_rs_zspage);
 void zs_rs_read_lock(rwlock_t *lock);
 void zs_rs_read_unlock(rwlock_t *lock);
 bool zs_rs_write_trylock(rwlock_t *lock);
 void zs_rs_write_unlock(rwlock_t *lock);
 void zs_rs_cond_resched(void);
+void zs_rs_preempt_off(void);
+void zs_rs_preempt_on(void);
+void zs_rs_registry_lock(void);
+void zs_rs_registry_unlock(void);
+void zs_rs_warn(const char *what, unsigned long handle);
 
 /* shim.c: RCU */
 void zs_rs_rcu_read_lock(void);
@@ -89,12 +91,15 @@ void zs_rs_page_adopt(struct page *page, const struct movable_operations *ops);
 void zs_rs_page_copy(struct page *to, struct page *from);
 bool zs_rs_page_free(struct page *page);
 void zs_rs_page_free_locked(struct page *page);
+void zs_rs_page_discard(struct page *page);
 unsigned long zs_rs_page_disown_all(const struct movable_operations *ops);
 
 /* map_area.c */
 struct zs_rs_map_area {
-	void *buffer;	/* PAGE_SIZE bytes */
-	bool read_only;	/* the object mapped now need not be copied back */
+	void *buffer;		/* PAGE_SIZE bytes */
+	/* from map to unmap */
+	unsigned long pinned;	/* what keeps the object in its place */
+	bool copy_back;		/* the buffer holds what has been written */
 };
 
 int zs_rs_map_area_init(void);

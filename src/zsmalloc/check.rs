@@ -6,16 +6,14 @@
 #![cfg(debug_assertions)]
 
 use super::{
-    class::{ClassGuard, ClassStats, SizeClass},
+    class::{ClassStats, ListedZspage, SizeClass},
     fullness::Fullness,
     handle::{Handle, ObjIndex, Word},
-    object::Place,
     pool::Pool,
     slots::Membership,
-    zspage::Zspage,
+    zspage::PagesPinned,
 };
 use crate::sys::lock::cond_resched;
-use core::ptr::NonNull;
 
 /// What does not agree, and in which class.
 #[derive(Clone, Copy, Debug)]
@@ -51,72 +49,70 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), &'static str> {
 
 fn check_class(class: &SizeClass) -> Result<(), &'static str> {
     let guard = class.lock();
-    let mut seen = ClassStats::default();
+    let seen = ClassStats::default();
     for group in Fullness::ALL {
         for zspage in guard.group(group) {
-            check_zspage(&guard, zspage, group)?;
+            check_zspage(&zspage, group)?;
             seen.zspages[group.slot()].add(1);
-            seen.allocated.add(guard.spec().objects());
-            seen.inuse.add(usize::from(zspage.slots(&guard).inuse));
+            seen.allocated.add(class.spec().objects());
+            seen.inuse.add(usize::from(zspage.slots().inuse()));
         }
     }
-    let stats = guard.stats();
+    let stats = class.stats();
     ensure(
-        seen.zspages == stats.zspages,
+        seen.zspages
+            .iter()
+            .zip(&stats.zspages)
+            .all(|(seen, stat)| seen.get() == stat.get()),
         "number of zspages in a group",
     )?;
-    ensure(seen.allocated == stats.allocated, "number of slots")?;
-    ensure(seen.inuse == stats.inuse, "number of objects")
+    ensure(
+        seen.allocated.get() == stats.allocated.get(),
+        "number of slots",
+    )?;
+    ensure(seen.inuse.get() == stats.inuse.get(), "number of objects")
 }
 
-fn check_zspage(
-    guard: &ClassGuard<'_>,
-    zspage: &Zspage,
-    group: Fullness,
-) -> Result<(), &'static str> {
-    let slots = zspage.slots(guard);
+fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'static str> {
     ensure(
-        slots.membership == Membership::Listed(group),
+        zspage.slots().membership.get() == Membership::Listed(group),
         "a zspage that is not on the list it names",
     )?;
     ensure(
-        guard.fullness(zspage) == Some(group),
+        zspage.fullness() == Some(group),
         "a zspage on the list of another fullness",
     )?;
-    for index in 0..guard.spec().pages() {
-        let page = zspage.page(index, guard).ok_or("a zspage without a page")?;
+    let spec = zspage.zspage().spec();
+    for index in 0..spec.pages() {
         ensure(
-            page.names(NonNull::from(zspage).cast()),
-            "a page that names another zspage",
+            zspage.page_names_zspage(index),
+            "a page that is missing, or names another zspage",
         )?;
     }
 
     let mut used = 0;
-    for index in 0..guard.spec().objects() {
-        let index = ObjIndex::new(index, guard.spec()).ok_or("an index out of range")?;
-        if zspage.is_used(index, guard) {
+    for index in 0..spec.objects() {
+        let index = ObjIndex::new(index, spec).ok_or("an index out of range")?;
+        if zspage.is_used(index) {
             used += 1;
-            check_object(guard, zspage, index)?;
+            check_object(zspage, index)?;
         }
     }
     ensure(
-        used == usize::from(slots.inuse),
+        used == usize::from(zspage.slots().inuse()),
         "a bitmap that disagrees with the count",
     )
 }
 
 /// The object names a handle whose word names the object.
-fn check_object(
-    guard: &ClassGuard<'_>,
-    zspage: &Zspage,
-    index: ObjIndex,
-) -> Result<(), &'static str> {
-    let place = Place::of(zspage, index, guard).ok_or("an object without a page")?;
+fn check_object(zspage: &ListedZspage<'_>, index: ObjIndex) -> Result<(), &'static str> {
+    let header = zspage
+        .read_header(index)
+        .ok_or("an object without a page")?;
     // SAFETY: The object is in use, and is not freed without the class lock.
-    let handle = unsafe { Handle::from_header(place.read_header(guard)) }
-        .ok_or("an object without a handle")?;
+    let handle = unsafe { Handle::from_header(header) }.ok_or("an object without a handle")?;
     ensure(
-        handle.word() == Word::new(zspage, index),
+        handle.word() == Some(Word::new(zspage.zspage(), index)),
         "a handle that names another object",
     )
 }

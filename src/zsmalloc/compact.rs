@@ -4,15 +4,14 @@
 //! are free.
 
 use super::{
-    class::{ClassGuard, SizeClass},
+    class::{ClassGuard, ListedZspage, SizeClass, WriteLockedZspage},
     handle::{Handle, ObjIndex},
-    object::Place,
-    owned::OwnedZspage,
+    object::Segments,
     pool::Pool,
     stats::Event,
-    zspage::{WriteGuard, Zspage},
+    zspage::PagesPinned,
 };
-use crate::sys::{atomic::Ordering, lock::cond_resched};
+use crate::sys::{atomic::Ordering, lock::cond_resched, warn::warn_once};
 
 /// Zspages with mapped objects that one step passes over before it gives up on the class.
 const MAX_SKIPPED: u32 = 8;
@@ -23,8 +22,8 @@ enum Step {
     Done,
     /// Objects were moved.
     Moved,
-    /// Objects were moved, and left this zspage without any.
-    Emptied(OwnedZspage),
+    /// Objects were moved, and left a zspage without any.
+    Emptied,
 }
 
 impl Pool {
@@ -46,11 +45,11 @@ impl Pool {
         pages
     }
 
-    /// Pages that [`Self::compact`] could free. Takes the class locks in turn.
+    /// Pages that [`Self::compact`] could free. Takes no lock.
     pub(crate) fn freeable(&self) -> usize {
         self.classes()
             .iter()
-            .map(|class| class.stats().freeable(class.spec()))
+            .map(SizeClass::freeable)
             .fold(0, usize::saturating_add)
     }
 
@@ -58,65 +57,61 @@ impl Pool {
     fn compact_class(&self, class: &SizeClass) -> usize {
         let mut pages: usize = 0;
         loop {
-            let step = self.compact_step(&mut class.lock());
-            match step {
+            match self.compact_step(&class.lock()) {
                 Step::Done => return pages,
                 Step::Moved => (),
-                Step::Emptied(zspage) => {
-                    drop(zspage);
-                    pages = pages.saturating_add(class.spec().pages());
-                }
+                Step::Emptied => pages = pages.saturating_add(class.spec().pages()),
             }
             cond_resched();
         }
     }
 
     /// Moves objects from one zspage to another.
-    fn compact_step(&self, guard: &mut ClassGuard<'_>) -> Step {
-        if guard.stats().freeable(guard.spec()) == 0 {
+    fn compact_step(&self, guard: &ClassGuard<'_>) -> Step {
+        if guard.class().freeable() == 0 {
             return Step::Done;
         }
         let Some(target) = guard.fullest_with_room() else {
             return Step::Done;
         };
-        let Some((source, writer)) = self.pick_source(guard, target) else {
+        let Some(source) = self.pick_source(guard, &target) else {
             return Step::Done;
         };
 
         let mut moved: usize = 0;
         let mut from = 0;
-        while let Some((index, word)) = source.used_slot(from, guard) {
+        while let Some((index, word)) = source.listed().used_slot(from) {
             from = word;
-            if move_object(guard, source, index, target, &writer).is_none() {
+            if move_object(&source, index, &target).is_none() {
                 break;
             }
             moved = moved.saturating_add(1);
         }
         self.counters().add(Event::ObjectsCompacted, moved);
-        drop(writer);
 
-        let emptied = guard.relist(target);
-        debug_assert!(emptied.is_none());
-        match guard.relist(source) {
-            Some(zspage) => Step::Emptied(zspage),
-            None if moved > 0 => Step::Moved,
-            None => Step::Done,
+        target.fix_fullness();
+        if source.unlock().fix_fullness() {
+            Step::Emptied
+        } else if moved > 0 {
+            Step::Moved
+        } else {
+            Step::Done
         }
     }
 
     /// The emptiest zspage other than `target` of which no object is mapped, locked.
-    fn pick_source<'c>(
+    fn pick_source<'g>(
         &self,
-        guard: &ClassGuard<'c>,
-        target: &Zspage,
-    ) -> Option<(&'c Zspage, WriteGuard<'c>)> {
+        guard: &'g ClassGuard<'_>,
+        target: &ListedZspage<'_>,
+    ) -> Option<WriteLockedZspage<'g>> {
         let mut skipped: u32 = 0;
         for zspage in guard.emptiest() {
-            if core::ptr::eq(zspage, target) {
+            if zspage.zspage().is(target.zspage()) {
                 continue;
             }
-            if let Some(writer) = zspage.try_write() {
-                return Some((zspage, writer));
+            if let Some(source) = zspage.try_write() {
+                return Some(source);
             }
             self.counters().add(Event::CompactSkippedMapped, 1);
             skipped = skipped.saturating_add(1);
@@ -130,21 +125,29 @@ impl Pool {
 
 /// Moves an object, and lets its handle's word follow it. `None` if `target` is full.
 ///
-/// `_writer` proves that the object is not mapped; whoever wants to map it waits for that lock, and
+/// `source` proves that the object is not mapped; whoever wants to map it waits for that lock, and
 /// finds the new word after it.
 fn move_object(
-    guard: &mut ClassGuard<'_>,
-    source: &Zspage,
+    source: &WriteLockedZspage<'_>,
     index: ObjIndex,
-    target: &Zspage,
-    _writer: &WriteGuard<'_>,
+    target: &ListedZspage<'_>,
 ) -> Option<()> {
-    let free = target.take_slot(guard)?;
-    let from = Place::of(source, index, guard)?;
-    Place::of(target, free, guard)?.copy_object(&from, guard);
+    let source = source.listed();
     // SAFETY: The object is in use, and is not freed without the class lock.
-    let handle = unsafe { Handle::from_header(from.read_header(guard)) }?;
-    handle.point_at(target, free);
-    source.put_slot(index, guard);
+    let Some(handle) = source
+        .read_header(index)
+        .and_then(|header| unsafe { Handle::from_header(header) })
+    else {
+        warn_once!(c"an object without a handle");
+        return None;
+    };
+    let from = Segments::of_object(source, index)?;
+    let free = target.take_slot()?;
+    let to = Segments::of_object(target, free)?;
+    // SAFETY: Both zspages prove the class lock, and the write lock that the object is not mapped. The
+    // slot that it goes to was free.
+    unsafe { to.copy_object(&from) };
+    handle.point_at(target.zspage(), free);
+    source.put_slot(index);
     Some(())
 }

@@ -72,13 +72,13 @@ impl GroupMask {
         1 << group as u8
     }
 
-    /// Notes whether `group` has zspages.
+    /// The same, with `group` having zspages, or not.
     #[inline]
-    pub(crate) fn set(&mut self, group: Fullness, occupied: bool) {
+    pub(crate) fn with(self, group: Fullness, occupied: bool) -> Self {
         if occupied {
-            self.0 |= Self::bit(group);
+            Self(self.0 | Self::bit(group))
         } else {
-            self.0 &= !Self::bit(group);
+            Self(self.0 & !Self::bit(group))
         }
     }
 

@@ -8,11 +8,12 @@
 //!
 //! Zspages are aligned to 64 bytes, so that the low 6 bits of their address are zero, and addresses
 //! of the kernel repeat bit 56 in all bits above it even with five-level page tables: shifted left by
-//! 7 bits, an address loses nothing, and leaves 13 bits for the index.
+//! 7 bits, an address loses nothing, and leaves 13 bits: 12 for the index, and one that says that
+//! there is an object. Where addresses are others the module does not build: `src/sys/shim.h`.
 
 use super::{
     geometry::ClassSpec,
-    zspage::{Zspage, ZSPAGE_ALIGN},
+    zspage::{Zspage, ZspageRef, ZSPAGE_ALIGN},
 };
 use crate::sys::{
     alloc::NoMemory,
@@ -20,14 +21,21 @@ use crate::sys::{
     page::Gfp,
     rcu::ReadSection,
     slab::Cache,
+    warn::warn_once,
 };
-use core::{mem, ptr::NonNull};
+use core::{ffi::CStr, mem, ptr::NonNull};
 
 /// Bits of a word that hold the index.
-const INDEX_BITS: u32 = 13;
+const INDEX_BITS: u32 = 12;
 
-/// By how much an address is shifted to make room for the index.
-const SHIFT: u32 = INDEX_BITS - ZSPAGE_ALIGN.trailing_zeros();
+/// The bit of a word that names an object.
+const LIVE: usize = 1;
+
+/// Bits of a word that hold no address.
+const TAIL_BITS: u32 = INDEX_BITS + 1;
+
+/// By how much an address is shifted to make room for them.
+const SHIFT: u32 = TAIL_BITS - ZSPAGE_ALIGN.trailing_zeros();
 
 /// Most objects that a zspage may have.
 pub(crate) const MAX_OBJECTS: usize = 1 << INDEX_BITS;
@@ -60,6 +68,13 @@ impl ObjIndex {
 }
 
 /// The contents of a handle's word: which object it names.
+///
+/// ```text
+/// | address of the zspage, without the 7 highest bits and the 6 lowest | index: 12 bits | 1 |
+/// ```
+///
+/// The last bit says that the word names an object. It is clear in memory that has not been written,
+/// and in most of what the slab allocator writes to memory that has been freed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word(usize);
 
@@ -69,23 +84,36 @@ impl Word {
 
     /// The word for an object.
     #[inline]
-    pub(crate) fn new(zspage: &Zspage, index: ObjIndex) -> Self {
-        let address = core::ptr::from_ref(zspage) as usize;
-        Self((address << SHIFT) | index.get())
+    pub(crate) fn new(zspage: ZspageRef<'_>, index: ObjIndex) -> Self {
+        // Exposes the address: all of the zspage may be accessed by what `zspage()` makes of it.
+        let address = zspage.as_non_null().as_ptr() as usize;
+        Self((address << SHIFT) | (index.get() << 1) | LIVE)
+    }
+
+    /// Takes back what [`Self::into_raw`] gave.
+    #[inline]
+    pub(super) fn from_raw(raw: usize) -> Self {
+        Self(raw)
+    }
+
+    /// The word as a number.
+    #[inline]
+    pub(super) fn into_raw(self) -> usize {
+        self.0
     }
 
     /// The zspage that the object is in.
     #[inline]
-    fn zspage(self) -> *const Zspage {
-        let address = (self.0 as isize >> INDEX_BITS) << ZSPAGE_ALIGN.trailing_zeros();
-        address as usize as *const Zspage
+    fn zspage(self) -> *mut Zspage {
+        let address = (self.0 as isize >> TAIL_BITS) << ZSPAGE_ALIGN.trailing_zeros();
+        address as usize as *mut Zspage
     }
 
     /// Which object of it.
     #[inline]
     fn index(self) -> ObjIndex {
         // INVARIANT: Words are made of a valid index, in `new()`.
-        ObjIndex((self.0 & (MAX_OBJECTS - 1)) as u16)
+        ObjIndex(((self.0 >> 1) & (MAX_OBJECTS - 1)) as u16)
     }
 }
 
@@ -139,41 +167,41 @@ impl Handle {
         unsafe { Self::from_raw(header) }.map(mem::ManuallyDrop::new)
     }
 
-    /// What the word says now.
+    #[inline]
+    fn atomic(&self) -> &AtomicUsize {
+        // SAFETY: By the type invariant the word is allocated.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// What the word says now. `None` if it names no object: somebody has overwritten it, or goes on
+    /// using a handle that has been freed.
     ///
     /// Pairs with [`Self::point_at`]: whoever sees the new word sees the object at its new place.
     #[inline]
-    pub(crate) fn word(&self) -> Word {
-        // SAFETY: By the type invariant the word is allocated.
-        Word(unsafe { self.0.as_ref() }.load(Ordering::Acquire))
+    pub(crate) fn word(&self) -> Option<Word> {
+        let word = self.atomic().load(Ordering::Acquire);
+        if word & LIVE == 0 {
+            warn_once!(c"a handle that names no object", self.to_header());
+            return None;
+        }
+        Some(Word(word))
     }
 
     /// Where the object is now: a place that is true only until a compaction moves it, but a zspage
     /// that lives as long as `_rcu`.
     #[inline]
-    pub(crate) fn locate<'r>(&self, _rcu: &'r ReadSection) -> Location<'r> {
+    pub(crate) fn locate<'r>(&self, _rcu: &'r ReadSection) -> Option<Location<'r>> {
         // SAFETY: The object is allocated, so its zspage was listed when the word was loaded; when
         // it is taken off its list, RCU keeps the struct for us.
-        unsafe { Location::from_word(self.word()) }
-    }
-
-    /// As [`Self::locate`], where something stronger keeps the object in its place.
-    ///
-    /// # Safety
-    ///
-    /// For `'a`, the caller holds the class lock of the object, or the lock of its zspage.
-    #[inline]
-    pub(crate) unsafe fn locate_pinned<'a>(&self) -> Location<'a> {
-        // SAFETY: While the object does not move its zspage has an object and is alive.
-        unsafe { Location::from_word(self.word()) }
+        Some(unsafe { Location::new(self.word()?) })
     }
 
     /// Makes the word name another object. Under the class lock and, when it named an object before,
     /// the write lock of the zspage of that one.
     #[inline]
-    pub(crate) fn point_at(&self, zspage: &Zspage, index: ObjIndex) {
-        // SAFETY: By the type invariant the word is allocated.
-        unsafe { self.0.as_ref() }.store(Word::new(zspage, index).0, Ordering::Release);
+    pub(crate) fn point_at(&self, zspage: ZspageRef<'_>, index: ObjIndex) {
+        self.atomic()
+            .store(Word::new(zspage, index).0, Ordering::Release);
     }
 }
 
@@ -182,7 +210,7 @@ pub(crate) struct Location<'a> {
     /// The word itself.
     pub(crate) word: Word,
     /// The zspage.
-    pub(crate) zspage: &'a Zspage,
+    pub(crate) zspage: ZspageRef<'a>,
     /// The object in it.
     pub(crate) index: ObjIndex,
 }
@@ -190,13 +218,14 @@ pub(crate) struct Location<'a> {
 impl Location<'_> {
     /// # Safety
     ///
-    /// The word names an object, and its zspage is alive for the lifetime of the value.
+    /// The word came from a handle or [`Word::new`], and RCU or a lock keeps the zspage that it names
+    /// for the lifetime of the value.
     #[inline]
-    unsafe fn from_word(word: Word) -> Self {
+    pub(super) unsafe fn new(word: Word) -> Self {
         Self {
             word,
-            // SAFETY: As the caller promises; words are made of references to zspages.
-            zspage: unsafe { &*word.zspage() },
+            // SAFETY: As the caller promises; words are made of the addresses of zspages.
+            zspage: unsafe { ZspageRef::new(NonNull::new_unchecked(word.zspage())) },
             index: word.index(),
         }
     }
@@ -206,12 +235,10 @@ impl Location<'_> {
 pub(crate) struct Handles(Cache);
 
 impl Handles {
-    /// Bytes and alignment of a word, for the cache.
-    pub(crate) const SIZE: usize = mem::size_of::<AtomicUsize>();
-
-    /// Words from `cache`, whose objects have [`Self::SIZE`].
-    pub(crate) fn new(cache: Cache) -> Self {
-        Self(cache)
+    /// A cache for the words of the pool of that name. Sleeps.
+    pub(crate) fn new(pool: &CStr) -> Result<Self, NoMemory> {
+        const SIZE: usize = mem::size_of::<AtomicUsize>();
+        Ok(Self(Cache::new(c"zs_rs_handle", pool, SIZE, SIZE)?))
     }
 
     /// A new handle, whose word the caller lets name an object before anybody else has it. Sleeps if
@@ -230,9 +257,6 @@ impl Handles {
     pub(crate) fn free(&self, handle: Handle) {
         // SAFETY: By its invariant the handle's word came from `alloc()`; being its owner, we are
         // the last to use it.
-        unsafe {
-            handle.0.as_ptr().drop_in_place();
-            self.0.free(handle.0.cast());
-        }
+        unsafe { self.0.free(handle.0.cast()) };
     }
 }

@@ -2,24 +2,16 @@
 
 //! The lists of a class: zspages of one fullness group, linked through the zspages themselves.
 //!
-//! A list is changed under the class lock only, which the exclusive reference to it stands for.
+//! Lists and links are used under the class lock only.
 
-use super::zspage::Zspage;
-use core::ptr::NonNull;
+use super::zspage::{Zspage, ZspageRef};
+use core::{cell::Cell, ptr::NonNull};
 
 /// The links of a zspage that is listed.
-#[derive(Clone, Copy)]
+#[derive(Default)]
 pub(crate) struct Link {
-    prev: Option<NonNull<Zspage>>,
-    next: Option<NonNull<Zspage>>,
-}
-
-impl Link {
-    /// The links of a zspage that is not listed.
-    pub(crate) const NONE: Self = Self {
-        prev: None,
-        next: None,
-    };
+    prev: Cell<Option<NonNull<Zspage>>>,
+    next: Cell<Option<NonNull<Zspage>>>,
 }
 
 /// A list of zspages.
@@ -29,7 +21,7 @@ impl Link {
 /// From `first`, `next` leads to each zspage of the list once, `prev` back again; all of them are
 /// alive, and their links are used by this list alone.
 pub(crate) struct ZspageList {
-    first: Option<NonNull<Zspage>>,
+    first: Cell<Option<NonNull<Zspage>>>,
 }
 
 // SAFETY: The list owns the links of its zspages, which belong to no task.
@@ -38,30 +30,27 @@ unsafe impl Send for ZspageList {}
 impl ZspageList {
     /// An empty list.
     pub(crate) const fn new() -> Self {
-        Self { first: None }
+        Self {
+            first: Cell::new(None),
+        }
     }
 
     /// Whether there is no zspage.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.get().is_none()
     }
 
     /// The zspage added last.
     #[inline]
-    pub(crate) fn first(&self) -> Option<NonNull<Zspage>> {
-        self.first
+    pub(crate) fn first(&self) -> Option<ZspageRef<'_>> {
+        self.first.get().map(|zspage| self.at(zspage))
     }
 
-    /// All zspages, the one added last first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<Zspage>> + '_ {
-        let mut at = self.first;
-        core::iter::from_fn(move || {
-            let zspage = at?;
-            // SAFETY: By the type invariant the zspage is alive and its links are ours, and the
-            // borrow of the list keeps them as they are.
-            at = unsafe { *Self::link(zspage) }.next;
-            Some(zspage)
+    /// All zspages, the one added last first. Nothing is added or removed meanwhile.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ZspageRef<'_>> + '_ {
+        core::iter::successors(self.first(), |zspage| {
+            zspage.link().next.get().map(|next| self.at(next))
         })
     }
 
@@ -69,23 +58,19 @@ impl ZspageList {
     ///
     /// # Safety
     ///
-    /// `zspage` is alive, is on no list, and stays alive until it is removed.
+    /// `zspage` is on no list, and stays alive until it is removed.
     #[inline]
-    pub(crate) unsafe fn push(&mut self, zspage: NonNull<Zspage>) {
-        let link = Link {
-            prev: None,
-            next: self.first,
-        };
-        // SAFETY: The caller promises that the links are free to use; those of the list are ours.
-        unsafe {
-            *Self::link(zspage) = link;
-            if let Some(next) = self.first {
-                debug_assert!((*Self::link(next)).prev.is_none());
-                (*Self::link(next)).prev = Some(zspage);
-            }
+    pub(crate) unsafe fn push(&self, zspage: ZspageRef<'_>) {
+        let next = self.first();
+        zspage.link().prev.set(None);
+        zspage.link().next.set(next.map(ZspageRef::as_non_null));
+        if let Some(next) = next {
+            debug_assert!(next.link().prev.get().is_none());
+            next.link().prev.set(Some(zspage.as_non_null()));
         }
-        // INVARIANT: `zspage` leads to what was the list, and back.
-        self.first = Some(zspage);
+        // INVARIANT: `zspage` leads to what was the list, and back. As the caller promises it is
+        // alive, and its links were nobody's.
+        self.first.set(Some(zspage.as_non_null()));
     }
 
     /// Removes a zspage.
@@ -94,33 +79,29 @@ impl ZspageList {
     ///
     /// `zspage` is on this list.
     #[inline]
-    pub(crate) unsafe fn remove(&mut self, zspage: NonNull<Zspage>) {
-        // SAFETY: The caller promises that the zspage is on this list, so that by the type invariant
-        // it and its neighbours are alive and their links ours. The assertions are CONFIG_DEBUG_LIST's.
-        unsafe {
-            let Link { prev, next } = *Self::link(zspage);
-            match prev {
-                Some(prev) => {
-                    debug_assert!((*Self::link(prev)).next == Some(zspage));
-                    (*Self::link(prev)).next = next;
-                }
-                None => {
-                    debug_assert!(self.first == Some(zspage));
-                    self.first = next;
-                }
-            }
-            if let Some(next) = next {
-                debug_assert!((*Self::link(next)).prev == Some(zspage));
-                (*Self::link(next)).prev = prev;
-            }
-            *Self::link(zspage) = Link::NONE;
+    pub(crate) unsafe fn remove(&self, zspage: ZspageRef<'_>) {
+        let prev = zspage.link().prev.take().map(|prev| self.at(prev));
+        let next = zspage.link().next.take().map(|next| self.at(next));
+        let this = Some(zspage.as_non_null());
+        // INVARIANT: What came before the zspage leads to what came after it, and back. The
+        // assertions are those of CONFIG_DEBUG_LIST.
+        let from = match prev {
+            Some(prev) => &prev.link().next,
+            None => &self.first,
+        };
+        debug_assert!(from.get() == this);
+        from.set(next.map(ZspageRef::as_non_null));
+        if let Some(next) = next {
+            debug_assert!(next.link().prev.get() == this);
+            next.link().prev.set(prev.map(ZspageRef::as_non_null));
         }
     }
 
-    /// The links of a zspage.
+    /// A zspage of this list.
     #[inline]
-    fn link(zspage: NonNull<Zspage>) -> *mut Link {
-        // SAFETY: Only zspages that are alive are given to this file.
-        unsafe { zspage.as_ref() }.link()
+    fn at(&self, zspage: NonNull<Zspage>) -> ZspageRef<'_> {
+        // SAFETY: Links of this list lead to zspages of this list, which by the type invariant are
+        // alive.
+        unsafe { ZspageRef::new(zspage) }
     }
 }

@@ -2,11 +2,15 @@
 
 //! Page migration: the allocator's side of the `migrate_page` hook.
 
-use super::{slots::Membership, stats::Event, zspage::Zspage};
+use super::{
+    stats::Event,
+    zspage::{PagesPinned, Zspage, ZspageRef},
+};
 use crate::sys::{
     delay::{delay, Point},
     page::LockedPage,
     rcu,
+    warn::warn_once,
 };
 
 /// Why a page was not migrated.
@@ -29,34 +33,32 @@ pub(crate) fn migrate(new: &LockedPage<'_>, old: &LockedPage<'_>) -> Result<(), 
     let rcu = rcu::read_lock();
     let owner = old.owner(&rcu).ok_or(Refused::Freed)?.cast::<Zspage>();
     // SAFETY: Published in `page->private`, and so a zspage that is alive as long as `rcu`.
-    let zspage = unsafe { owner.as_ref() };
+    let zspage = unsafe { ZspageRef::new(owner) };
     let counters = zspage.class().pool().counters();
     delay(Point::Migrate);
 
-    let mut guard = zspage.class().lock();
-    if zspage.slots(&guard).membership == Membership::Unlisted {
+    let guard = zspage.class().lock();
+    let Some(listed) = guard.open(zspage) else {
         counters.add(Event::MigrateRefusedUnlisted, 1);
         return Err(Refused::Unlisted);
-    }
-    let Some(writer) = zspage.try_write() else {
+    };
+    let Some(locked) = listed.try_write() else {
         counters.add(Event::MigrateBusy, 1);
         return Err(Refused::Busy);
     };
     // Listed under the class lock, so that the page is still where `page->private` says.
-    let position = zspage
-        .position_of(old, &guard)
-        .and_then(|index| Some((index, zspage.page(index, &guard)?)));
-    let Some((index, page)) = position else {
-        debug_assert!(false, "a listed zspage without its page");
+    let mut pages = 0..zspage.spec().pages();
+    let Some(index) = pages.find(|&index| locked.listed().page_is(index, old)) else {
+        warn_once!(c"a page that is not in the zspage it names");
         return Err(Refused::Unlisted);
     };
 
     // Nothing has touched `new` so far; from here on nothing fails.
-    let adopted = new.adopt(page);
+    let adopted = new.adopt(old);
     adopted.publish(owner.cast());
-    let replaced = zspage.replace_page(index, adopted, &mut guard, &writer);
+    let replaced = locked.replace_page(index, adopted);
     counters.add(Event::PagesMigrated, 1);
-    drop(writer);
+    drop(locked);
     drop(guard);
 
     if let Some(page) = replaced {

@@ -37,20 +37,21 @@ mod fullness;
 mod geometry;
 mod handle;
 mod list;
-mod map;
 mod migration;
 mod object;
 mod owned;
+mod pin;
 mod pool;
 mod slots;
 mod stats;
 mod zspage;
 
+#[allow(unused_imports)] // Not every front end uses all.
 pub(crate) use self::{
     error::Error,
     handle::Handle,
-    map::MapMode,
     migration::{migrate, Refused},
-    pool::Pool,
+    pin::Pinned,
+    pool::{Pool, PoolInUse},
     stats::{Counters, Event},
 };

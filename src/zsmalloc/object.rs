@@ -6,164 +6,192 @@
 //! handle, so that compaction can rewrite the handle's word. The bytes after the header are the
 //! user's. A huge object has all of its page, and its handle is kept in the zspage.
 
-use super::{
-    class::ClassGuard,
-    geometry::HEADER_SIZE,
-    handle::{Handle, ObjIndex},
-    zspage::{PagesPinned, Zspage},
+use super::{class::ListedZspage, geometry::HEADER_SIZE, handle::ObjIndex, zspage::PagesPinned};
+use crate::sys::{
+    page::{Page, PAGE_SIZE},
+    warn::warn_once,
 };
-use crate::sys::page::PAGE_SIZE;
-use core::ptr::NonNull;
+use core::{marker::PhantomData, ptr::NonNull};
 
-/// One object's memory: a run of bytes in one page, or in two.
+/// A run of bytes of an object, in one page.
 ///
 /// # Invariants
 ///
-/// For `'a`, `first` to `first + first_len` and `second` to `second + second_len` are memory of the
-/// object, in pages that are not replaced. `first_len` is at least [`HEADER_SIZE`].
-pub(crate) struct Place<'a> {
-    zspage: &'a Zspage,
-    first: *mut u8,
-    first_len: usize,
-    second: Option<(*mut u8, usize)>,
+/// For `'a`, `start` to `start + len` is memory of one object, in a page that is not replaced.
+#[derive(Clone, Copy)]
+struct Segment<'a> {
+    start: *mut u8,
+    len: usize,
+    _page: PhantomData<&'a Page>,
 }
 
-impl<'a> Place<'a> {
-    /// The place of object `index` of `zspage`, whose pages `pinned` keeps where they are.
+impl Segment<'_> {
+    /// What is left after the first `n` bytes.
     #[inline]
-    pub(crate) fn of(
-        zspage: &'a Zspage,
-        index: ObjIndex,
-        pinned: &'a impl PagesPinned,
-    ) -> Option<Self> {
-        let size = zspage.spec().size();
+    fn skip(self, n: usize) -> Self {
+        let n = n.min(self.len);
+        // INVARIANT: Still within the segment.
+        Self {
+            start: self.start.wrapping_add(n),
+            len: self.len.wrapping_sub(n),
+            ..self
+        }
+    }
+}
+
+/// Bytes of an object: one run of them or, where it spans two pages, two.
+#[derive(Clone, Copy)]
+pub(crate) struct Segments<'a> {
+    first: Segment<'a>,
+    second: Option<Segment<'a>>,
+}
+
+impl<'a> Segments<'a> {
+    /// All of object `index`, its header included. `None` only if the zspage has no such object.
+    #[inline]
+    pub(super) fn of_object(pinned: &'a impl PagesPinned, index: ObjIndex) -> Option<Self> {
+        let size = pinned.zspage().spec().size();
         let start = index.get() * size;
         let (number, offset) = (start / PAGE_SIZE, start % PAGE_SIZE);
         let first_len = size.min(PAGE_SIZE - offset);
-        let first = zspage.page(number, pinned)?.address().as_ptr();
+        let first = pinned.page_address(number);
         let second = if first_len < size {
-            let next = zspage.page(number + 1, pinned)?;
-            Some((next.address().as_ptr(), size - first_len))
+            pinned.page_address(number + 1)
         } else {
-            None
+            first
         };
-        // INVARIANT: Sizes and so offsets are multiples of the header's size. `pinned` keeps the
-        // pages.
+        let (Some(first), Some(second)) = (first, second) else {
+            warn_once!(c"an object outside of its zspage");
+            return None;
+        };
+        // INVARIANT: The offset is within a page, and what does not fit into it is at the start of
+        // the next. `pinned` keeps both.
         Some(Self {
-            zspage,
-            // SAFETY: `offset` is less than the size of the page.
-            first: unsafe { first.add(offset) },
-            first_len,
-            second,
+            first: Segment {
+                start: first.as_ptr().wrapping_add(offset),
+                len: first_len,
+                _page: PhantomData,
+            },
+            second: (first_len < size).then_some(Segment {
+                start: second.as_ptr(),
+                len: size - first_len,
+                _page: PhantomData,
+            }),
         })
     }
 
-    /// Bytes in front of the user's.
+    /// What is the user's of object `index`.
     #[inline]
-    fn header_len(&self) -> usize {
-        if self.zspage.spec().is_huge() {
-            0
-        } else {
-            HEADER_SIZE
+    pub(super) fn of_user(pinned: &'a impl PagesPinned, index: ObjIndex) -> Option<Self> {
+        let all = Self::of_object(pinned, index)?;
+        if pinned.zspage().spec().is_huge() {
+            return Some(all);
         }
+        let first = all.first.skip(HEADER_SIZE);
+        Some(match all.second {
+            Some(second) if first.len == 0 => Self {
+                first: second,
+                second: None,
+            },
+            second => Self { first, second },
+        })
     }
 
-    /// Where the user's bytes begin, if none of them lies in a second page.
+    /// Where the bytes begin, if all of them lie in one page.
     #[inline]
     pub(crate) fn contiguous(&self) -> Option<NonNull<u8>> {
         match self.second {
-            // SAFETY: By the type invariant the header lies in the first page.
-            None => NonNull::new(unsafe { self.first.add(self.header_len()) }),
+            None => NonNull::new(self.first.start),
             Some(_) => None,
         }
     }
 
-    /// Copies all of an object that spans two pages, header included, to `buffer`.
-    pub(crate) fn copy_to(&self, buffer: &mut [u8]) {
-        let Some((second, second_len)) = self.second else {
-            return;
-        };
-        if buffer.len() < self.first_len.wrapping_add(second_len) {
-            return;
-        }
-        let to = buffer.as_mut_ptr();
-        // SAFETY: By the type invariant, and the length just checked. The caller has the object
-        // mapped, so that by contract with the user nobody writes it.
-        unsafe {
-            to.copy_from_nonoverlapping(self.first, self.first_len);
-            to.add(self.first_len)
-                .copy_from_nonoverlapping(second, second_len);
-        }
+    /// Both runs, of which the second may have no bytes.
+    fn parts(&self) -> [Segment<'a>; 2] {
+        let nothing = self.first.skip(usize::MAX);
+        [self.first, self.second.unwrap_or(nothing)]
     }
 
-    /// Copies `buffer` to an object that spans two pages, less the header: that belongs to whoever
-    /// holds the class lock, not to the user.
-    pub(crate) fn copy_from(&self, buffer: &[u8]) {
-        let Some((second, second_len)) = self.second else {
-            return;
-        };
-        if buffer.len() < self.first_len.wrapping_add(second_len) {
-            return;
-        }
-        let from = buffer.as_ptr();
-        let first_len = self.first_len.saturating_sub(HEADER_SIZE);
-        // SAFETY: By the type invariant, and the length just checked. The caller has the object
-        // mapped for writing, so that by contract with the user nobody else reads or writes it.
-        unsafe {
-            self.first
-                .add(HEADER_SIZE)
-                .copy_from_nonoverlapping(from.add(HEADER_SIZE), first_len);
-            second.copy_from_nonoverlapping(from.add(self.first_len), second_len);
-        }
-    }
-
-    /// Where the handle is recorded.
-    #[inline]
-    fn header(&self) -> *mut usize {
-        match self.zspage.huge_handle() {
-            Some(word) => word,
-            None => self.first.cast(),
-        }
-    }
-
-    /// Records the handle in the object. The guard proves the class lock.
-    #[inline]
-    pub(crate) fn write_header(&self, handle: &Handle, _guard: &ClassGuard<'_>) {
-        // SAFETY: By the type invariant the header lies in the first page; objects are aligned to
-        // its size. Under the class lock nobody else uses it.
-        unsafe { self.header().write(handle.to_header()) };
-    }
-
-    /// What is recorded in the object, which is in use. The guard proves the class lock.
-    #[inline]
-    pub(crate) fn read_header(&self, _guard: &ClassGuard<'_>) -> usize {
-        // SAFETY: As above; the header of an object in use has been written.
-        unsafe { self.header().read() }
-    }
-
-    /// Copies the object `from`, of the same class and not mapped, to this place, which is free: the
-    /// user's bytes and the header (`zs_object_copy()`).
-    pub(crate) fn copy_object(&self, from: &Place<'_>, _guard: &ClassGuard<'_>) {
-        let mut to = [
-            (self.first, self.first_len),
-            self.second.unwrap_or((self.first, 0)),
-        ];
-        for mut source in [
-            (from.first, from.first_len),
-            from.second.unwrap_or((from.first, 0)),
-        ] {
-            for target in &mut to {
-                let len = source.1.min(target.1);
-                // SAFETY: By the type invariants both runs have `len` bytes left; different objects
-                // do not overlap. Nobody has them mapped, and under the class lock nobody frees them.
-                unsafe {
-                    target.0.copy_from_nonoverlapping(source.0, len);
-                    source.0 = source.0.add(len);
-                    target.0 = target.0.add(len);
-                }
-                source.1 = source.1.saturating_sub(len);
-                target.1 = target.1.saturating_sub(len);
+    /// Copies the bytes to the start of `buffer`, which has room for a page.
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes the object meanwhile.
+    pub(crate) unsafe fn read(&self, buffer: &mut [u8; PAGE_SIZE]) {
+        let mut to = buffer.as_mut_ptr();
+        for from in self.parts() {
+            // SAFETY: By the type invariant, and as the caller promises. Together the segments are
+            // not longer than a page.
+            unsafe {
+                to.copy_from_nonoverlapping(from.start, from.len);
+                to = to.add(from.len);
             }
         }
+    }
+
+    /// Copies as many bytes from the start of `buffer`.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else reads or writes the object meanwhile.
+    pub(crate) unsafe fn write(&self, buffer: &[u8; PAGE_SIZE]) {
+        let mut from = buffer.as_ptr();
+        for to in self.parts() {
+            // SAFETY: As above.
+            unsafe {
+                to.start.copy_from_nonoverlapping(from, to.len);
+                from = from.add(to.len);
+            }
+        }
+    }
+
+    /// Copies the object `from`, of the same class, to this place, which is free: the user's bytes
+    /// and the header (`zs_object_copy()`).
+    ///
+    /// # Safety
+    ///
+    /// This task holds the class lock; neither object is mapped.
+    pub(super) unsafe fn copy_object(&self, from: &Segments<'_>) {
+        let mut targets = self.parts();
+        for mut source in from.parts() {
+            for target in &mut targets {
+                let len = source.len.min(target.len);
+                // SAFETY: By the type invariants both have `len` bytes left; different objects do not
+                // overlap. As the caller promises nobody else uses them.
+                unsafe { target.start.copy_from_nonoverlapping(source.start, len) };
+                source = source.skip(len);
+                *target = target.skip(len);
+            }
+        }
+    }
+}
+
+impl ListedZspage<'_> {
+    /// Records the handle of object `index`, as [`Handle::to_header`](super::Handle) has it. Whether
+    /// there is such an object.
+    #[inline]
+    pub(super) fn write_header(&self, index: ObjIndex, handle: usize) -> bool {
+        // SAFETY: The word is there, and under the class lock nobody else uses it.
+        self.header(index)
+            .map(|word| unsafe { word.write(handle) })
+            .is_some()
+    }
+
+    /// The handle that is recorded for object `index`, which is in use.
+    #[inline]
+    pub(super) fn read_header(&self, index: ObjIndex) -> Option<usize> {
+        // SAFETY: As above; that of an object in use has been written.
+        self.header(index).map(|word| unsafe { word.read() })
+    }
+
+    /// The word that holds the handle of object `index`. `None` only if there is no such object.
+    #[inline]
+    fn header(&self, index: ObjIndex) -> Option<*mut usize> {
+        if let Some(word) = self.huge_handle() {
+            return Some(word.as_ptr());
+        }
+        // Sizes, and so offsets, are multiples of the size of the header: it lies in the first page,
+        // and is aligned.
+        Some(Segments::of_object(self, index)?.first.start.cast())
     }
 }

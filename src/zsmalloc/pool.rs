@@ -3,115 +3,131 @@
 //! Pools: creation, allocation, freeing, destruction.
 
 use super::{
-    class::SizeClass,
+    class::{ListedZspage, SizeClass},
     error::Error,
     geometry::{ClassSpec, Geometry, MAX_CLASSES},
     handle::{Handle, Handles, MAX_OBJECTS},
-    owned::OwnedZspage,
+    owned::NewZspage,
     stats::{Counters, Event},
-    zspage::{zspage_size, Zspage, ZSPAGE_ALIGN},
+    zspage::{zspage_size, ZSPAGE_ALIGN},
 };
 use crate::sys::{
-    alloc::{self, Box, NoMemory, Vec},
+    alloc::{self, Arc, Box, NoMemory, Table},
     atomic::{AtomicBool, Counter},
     delay::{delay, Point},
+    init::{pin_data, try_pin_init},
     page::{Gfp, PAGE_SIZE},
+    preempt::PreemptOff,
     rcu,
     slab::Cache,
+    warn::warn_once,
 };
-use core::{ffi::CStr, ptr::NonNull};
-
-/// Most slab caches for zspages that a pool may need: they differ by [`ZSPAGE_ALIGN`] in size.
-const MAX_CACHES: usize = 16;
+use core::{
+    ffi::CStr,
+    marker::PhantomPinned,
+    mem,
+    pin::Pin,
+    ptr::{self, NonNull},
+};
 
 /// A pool of objects (`struct zs_pool`).
 ///
-/// # Invariants
-///
-/// - It lies in a [`Box`] and so does not move.
-/// - `classes` does not change after [`Self::new`].
-/// - `table` holds, for each class before merging, the index in `classes` of the one that serves it.
+/// Made in place, and never moved: its classes know where it is.
+#[pin_data]
 pub(crate) struct Pool {
     geometry: Geometry,
-    table: [u16; MAX_CLASSES],
-    classes: Vec<SizeClass>,
+    classes: Classes,
     handles: Handles,
-    caches: [Option<Cache>; MAX_CACHES],
     pages: Counter,
     counters: Counters,
     pub(super) compacting: AtomicBool,
+    #[pin]
+    _pinned: PhantomPinned,
 }
 
-/// What was left in a pool that was destroyed: it, and the pool, are leaked.
+/// Why a pool cannot be destroyed: it has objects. It is leaked, with them.
 #[must_use]
-pub(crate) struct Left {
+#[derive(Debug)]
+pub(crate) struct PoolInUse {
     /// Objects that had not been freed.
     pub(crate) objects: usize,
 }
 
-impl Pool {
-    /// A pool without objects, with zspages of at most `chain_size` pages; what it counts is added to
-    /// `totals`, too. Sleeps (`zs_create_pool()`).
-    pub(crate) fn new(
-        name: &CStr,
-        chain_size: usize,
-        totals: &'static Counters,
-    ) -> Result<Box<Self>, NoMemory> {
-        let handles = Cache::new(c"zs_rs_handle", name, Handles::SIZE, Handles::SIZE)?;
-        let mut pool = alloc::boxed(Self {
-            geometry: Geometry::new(PAGE_SIZE, chain_size),
-            table: [0; MAX_CLASSES],
-            classes: alloc::empty(),
-            handles: Handles::new(handles),
-            caches: [const { None }; MAX_CACHES],
-            pages: Counter::new(),
-            counters: Counters::new(Some(totals)),
-            compacting: AtomicBool::new(false),
-        })?;
-        pool.add_classes(name)?;
-        Ok(pool)
-    }
+/// The classes of a pool.
+///
+/// # Invariants
+///
+/// `of_index` holds, for each class before merging, the position in `classes` of the one that serves
+/// it.
+struct Classes {
+    of_index: [u16; MAX_CLASSES],
+    classes: Table<SizeClass>,
+}
 
-    /// Makes the classes, largest first, so that each can be merged with the next larger one.
-    fn add_classes(&mut self, name: &CStr) -> Result<(), NoMemory> {
-        let geometry = self.geometry;
-        self.classes = alloc::with_capacity(geometry.distinct_classes())?;
+impl Classes {
+    /// All classes of `pool`, largest first, so that each can be merged with the next larger one.
+    ///
+    /// # Safety
+    ///
+    /// The value becomes that of `pool`.
+    unsafe fn new(pool: NonNull<Pool>, geometry: Geometry, name: &CStr) -> Result<Self, NoMemory> {
+        let mut of_index = [0; MAX_CLASSES];
+        let mut classes = Table::with_capacity(geometry.distinct_classes())?;
         for spec in geometry.all_classes() {
-            let merged = self
-                .classes
-                .last()
-                .is_some_and(|larger| spec.can_merge(larger.spec()));
-            if !merged {
-                self.add_class(spec, name)?;
+            let last = classes.last().map(SizeClass::spec);
+            if !last.is_some_and(|larger| spec.can_merge(larger)) {
+                debug_assert!(spec.objects() <= MAX_OBJECTS);
+                let cache = Self::zspage_cache(&classes, &spec, name)?;
+                // SAFETY: The table is that of the pool, as the caller promises; the cache was chosen
+                // for the class.
+                classes.push(unsafe { SizeClass::new(spec, pool, cache) })?;
             }
-            if let Some(entry) = self.table.get_mut(spec.index()) {
-                *entry = self.classes.len().saturating_sub(1) as u16;
+            if let Some(entry) = of_index.get_mut(spec.index()) {
+                *entry = classes.len().saturating_sub(1) as u16;
             }
         }
-        for class in self.classes.iter_mut() {
-            class.init();
-        }
-        Ok(())
+        Ok(Self { of_index, classes })
     }
 
-    /// Adds a class to the table, its lock not initialized.
-    fn add_class(&mut self, spec: ClassSpec, name: &CStr) -> Result<(), NoMemory> {
-        debug_assert!(spec.objects() <= MAX_OBJECTS);
-        let cache = self.zspage_cache(&spec, name)?;
-        // SAFETY: The cache was chosen for the class; `add_classes()` initializes it.
-        let class = unsafe { SizeClass::uninit(spec, NonNull::from(&*self), cache) };
-        alloc::push(&mut self.classes, class)
-    }
-
-    /// The cache for the zspages of a class, made if it is the first that needs it.
-    fn zspage_cache(&mut self, spec: &ClassSpec, name: &CStr) -> Result<NonNull<Cache>, NoMemory> {
+    /// The cache for the zspages of a class: that of a class with zspages of the same size, or a new
+    /// one.
+    fn zspage_cache(
+        classes: &[SizeClass],
+        spec: &ClassSpec,
+        name: &CStr,
+    ) -> Result<Arc<Cache>, NoMemory> {
         let size = zspage_size(spec);
-        let cache = self.caches.get_mut(size / ZSPAGE_ALIGN).ok_or(NoMemory)?;
-        let cache = match cache {
-            Some(cache) => cache,
-            None => cache.insert(Cache::new(c"zs_rs_zspage", name, size, ZSPAGE_ALIGN)?),
-        };
-        Ok(NonNull::from(&*cache))
+        match classes
+            .iter()
+            .find(|class| zspage_size(class.spec()) == size)
+        {
+            Some(class) => Ok(class.cache().clone()),
+            None => alloc::shared(Cache::new(c"zs_rs_zspage", name, size, ZSPAGE_ALIGN)?),
+        }
+    }
+
+    /// The class that serves those of that index before merging.
+    #[inline]
+    fn get(&self, index: usize) -> Option<&SizeClass> {
+        self.classes.get(usize::from(*self.of_index.get(index)?))
+    }
+}
+
+impl Pool {
+    /// A pool without objects, with zspages of at most `chain_size` pages. Sleeps
+    /// (`zs_create_pool()`).
+    pub(crate) fn new(name: &CStr, chain_size: usize) -> Result<Pin<Box<Self>>, NoMemory> {
+        let shape = Geometry::new(PAGE_SIZE, chain_size);
+        alloc::pinned(try_pin_init!(&this in Self {
+            geometry: shape,
+            // SAFETY: They are those of this pool.
+            classes: unsafe { Classes::new(this, shape, name)? },
+            handles: Handles::new(name)?,
+            pages: Counter::new(),
+            counters: Counters::new(),
+            compacting: AtomicBool::new(false),
+            _pinned: PhantomPinned,
+        }? NoMemory))
     }
 
     /// The class for objects of `size` bytes.
@@ -123,22 +139,13 @@ impl Pool {
         if size > PAGE_SIZE {
             return Err(Error::TooLarge);
         }
-        self.table
-            .get(self.geometry.class_index(size))
-            .and_then(|&class| self.classes.get(usize::from(class)))
-            .ok_or(Error::TooLarge)
-    }
-
-    /// The class of a zspage of this pool.
-    #[inline]
-    fn class_of<'a>(&'a self, zspage: &Zspage) -> &'a SizeClass {
-        let class = NonNull::from(zspage.class());
-        debug_assert!(self
-            .classes
-            .as_ptr_range()
-            .contains(&class.as_ptr().cast_const()));
-        // SAFETY: It is one of `classes`, which stay as they are while the pool is borrowed.
-        unsafe { class.as_ref() }
+        match self.classes.get(self.geometry.class_index(size)) {
+            Some(class) => Ok(class),
+            None => {
+                warn_once!(c"a size without a class");
+                Err(Error::TooLarge)
+            }
+        }
     }
 
     /// Allocates an object of `size` bytes (`zs_malloc()`). Sleeps if `gfp` says so; takes the class
@@ -162,46 +169,70 @@ impl Pool {
     /// Finds or makes room for the object of `handle`.
     #[inline]
     fn place(class: &SizeClass, handle: &Handle, gfp: Gfp) -> Result<(), Error> {
-        let mut guard = class.lock();
+        let guard = class.lock();
         if let Some(zspage) = guard.fullest_with_room() {
-            guard.take_slot(zspage, handle).ok_or(Error::NoMemory)?;
-            // It has an object, so it stays listed.
-            let emptied = guard.relist(zspage);
-            debug_assert!(emptied.is_none());
-            return Ok(());
+            return Self::place_in(zspage, handle);
         }
         drop(guard);
 
-        let fresh = OwnedZspage::new(class, gfp)?;
-        let mut guard = class.lock();
-        let zspage = guard.list(fresh);
-        let taken = guard.take_slot(zspage, handle);
-        // Should a new zspage have no slot, which would be a bug, it is freed again.
-        let emptied = guard.relist(zspage);
-        drop(guard);
-        drop(emptied);
-        taken.map(|_| ()).ok_or(Error::NoMemory)
+        let new = NewZspage::alloc(class, gfp)?;
+        // A zspage that is published and not listed cannot be migrated, either.
+        let _preempt = PreemptOff::new();
+        let new = new.publish();
+        let guard = class.lock();
+        match guard.insert(new) {
+            Some(zspage) => Self::place_in(zspage, handle),
+            None => Err(Error::NoMemory),
+        }
+    }
+
+    /// Places the object of `handle` in a zspage that has room.
+    #[inline]
+    fn place_in(zspage: ListedZspage<'_>, handle: &Handle) -> Result<(), Error> {
+        let placed = zspage.alloc_object(handle);
+        zspage.fix_fullness();
+        match placed {
+            Some(_) => Ok(()),
+            None => {
+                warn_once!(c"a zspage with room has none");
+                Err(Error::NoMemory)
+            }
+        }
     }
 
     /// Frees an object, which is not mapped (`zs_free()`). Does not sleep; takes the class lock.
+    ///
+    /// The handle of an object that turns out not to be in use is left alone, and so is the object.
     pub(crate) fn free(&self, handle: Handle) {
-        let (word, mut guard) = {
-            let rcu = rcu::read_lock();
-            let location = handle.locate(&rcu);
-            delay(Point::Free);
-            (location.word, self.class_of(location.zspage).lock())
-        };
+        if self.free_object(&handle).is_some() {
+            self.handles.free(handle);
+        } else {
+            warn_once!(c"free of what is not allocated", handle.to_header());
+        }
+    }
+
+    /// Frees the object of `handle`. `None` if there is none.
+    ///
+    /// The first look is for the class only, which RCU keeps until we have its lock.
+    #[inline]
+    fn free_object(&self, handle: &Handle) -> Option<()> {
+        let rcu = rcu::read_lock();
+        let seen = handle.locate(&rcu)?;
+        delay(Point::Free);
+        let class = seen.zspage.class();
+        if !ptr::eq(class.pool(), self) {
+            return None;
+        }
+        let guard = class.lock();
+
         // A compaction may have moved the object meanwhile, though not to another class.
-        let location = guard.locate(&handle);
-        if location.word != word {
+        let (word, zspage, index) = guard.locate(handle)?;
+        if word != seen.word {
             self.counters.add(Event::FreeRetries, 1);
         }
-
-        guard.put_slot(location.zspage, location.index);
-        let emptied = guard.relist(location.zspage);
-        drop(guard);
-        drop(emptied);
-        self.handles.free(handle);
+        let was_used = zspage.free_object(index);
+        zspage.fix_fullness();
+        was_used.then_some(())
     }
 
     /// Pages that back the objects (`zs_get_total_pages()`).
@@ -209,9 +240,9 @@ impl Pool {
         self.pages.get()
     }
 
-    /// Objects there are. Takes each class lock in turn.
+    /// Objects there are. Takes no lock.
     pub(crate) fn objects(&self) -> usize {
-        let inuse = self.classes.iter().map(|class| class.stats().inuse.get());
+        let inuse = self.classes().iter().map(|class| class.stats().inuse.get());
         inuse.fold(0, usize::saturating_add)
     }
 
@@ -231,7 +262,7 @@ impl Pool {
 
     /// The classes, largest first.
     pub(crate) fn classes(&self) -> &[SizeClass] {
-        &self.classes
+        &self.classes.classes
     }
 
     /// What the pool counts.
@@ -239,30 +270,32 @@ impl Pool {
         &self.counters
     }
 
-    /// A page was allocated for the pool.
-    pub(super) fn count_page(&self) {
-        self.pages.add(1);
+    /// A zspage of `n` pages has been made.
+    pub(super) fn count_pages(&self, n: usize) {
+        self.pages.add(n);
     }
 
-    /// A page of the pool was freed.
-    pub(super) fn uncount_page(&self) {
-        self.pages.sub(1);
+    /// The `n` pages of a zspage have been freed.
+    pub(super) fn uncount_pages(&self, n: usize) {
+        self.pages.sub(n);
     }
 
-    /// Destroys the pool (`zs_destroy_pool()`). Sleeps for a grace period.
+    /// Destroys the pool (`zs_destroy_pool()`). Sleeps for a grace period. `at_end` is called when all
+    /// has been counted, and before the pool is gone.
     ///
     /// Objects that have not been freed may still be used by somebody: then all is leaked instead,
     /// and the caller has to keep the code of the module, since the pages remain movable.
-    pub(crate) fn destroy(pool: Box<Self>) -> Result<(), Left> {
-        let objects = pool.objects();
-        if objects > 0 {
-            Box::leak(pool);
-            return Err(Left { objects });
-        }
-        // No zspage is left. Migration hooks that found one through RCU may still be looking at it,
-        // and the callbacks that free the structs may be queued.
+    pub(crate) fn destroy(pool: Pin<Box<Self>>, at_end: impl FnOnce()) -> Result<(), PoolInUse> {
+        // Without objects no zspage is left. Migration hooks that found one through RCU may still be
+        // looking at it, and the callbacks that free the structs may be queued.
         rcu::drain();
-        drop(pool);
-        Ok(())
+        at_end();
+        match pool.objects() {
+            0 => Ok(()),
+            objects => {
+                mem::forget(pool);
+                Err(PoolInUse { objects })
+            }
+        }
     }
 }

@@ -3,40 +3,40 @@
 //! The slots of a zspage: which of its objects are in use, under the class lock.
 
 use super::{
-    class::ClassGuard,
+    class::ListedZspage,
     fullness::Fullness,
     geometry::{ClassSpec, WORD_BITS},
     handle::ObjIndex,
-    zspage::Zspage,
+    zspage::PagesPinned,
 };
+use core::cell::Cell;
 
 /// Whether a zspage can be found under its class lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Membership {
     /// On the list of that group: alive as long as the class lock is held.
     Listed(Fullness),
     /// On no list: not born yet, or dead.
+    #[default]
     Unlisted,
 }
 
-/// What the class lock protects in a zspage.
+/// What the class lock protects in a zspage, besides its bitmap.
+#[derive(Default)]
 pub(crate) struct Slots {
     /// Objects in use.
-    pub(crate) inuse: u16,
+    inuse: Cell<u16>,
     /// No word of the bitmap before this one has a free slot.
-    first_free: u16,
+    first_free: Cell<u16>,
     /// Which list.
-    pub(crate) membership: Membership,
+    pub(super) membership: Cell<Membership>,
 }
 
 impl Slots {
-    /// Those of a new zspage.
-    pub(super) fn none() -> Self {
-        Self {
-            inuse: 0,
-            first_free: 0,
-            membership: Membership::Unlisted,
-        }
+    /// Objects in use.
+    #[inline]
+    pub(crate) fn inuse(&self) -> u16 {
+        self.inuse.get()
     }
 }
 
@@ -57,57 +57,58 @@ fn bit(index: ObjIndex) -> (usize, usize) {
     (index.get() / WORD_BITS, 1 << (index.get() % WORD_BITS))
 }
 
-impl Zspage {
+impl ListedZspage<'_> {
     /// Takes a free slot. `None` if there is none.
     #[inline]
-    pub(crate) fn take_slot(&self, guard: &mut ClassGuard<'_>) -> Option<ObjIndex> {
-        let first_free = usize::from(self.slots(guard).first_free);
-        let bitmap = self.bitmap_mut(guard);
+    pub(crate) fn take_slot(&self) -> Option<ObjIndex> {
+        let (slots, bitmap, spec) = (self.slots(), self.bitmap(), self.zspage().spec());
+        if slots.membership.get() == Membership::Unlisted {
+            return None;
+        }
+        let first_free = usize::from(slots.first_free.get());
         let (index, word) = (first_free..bitmap.len()).find_map(|word| {
-            let bit = bitmap.get(word)?.trailing_ones();
-            Some((object(word, bit, self.spec())?, word))
+            let bit = bitmap.get(word)?.get().trailing_ones();
+            Some((object(word, bit, spec)?, word))
         })?;
 
         let (_, mask) = bit(index);
-        *bitmap.get_mut(word)? |= mask;
-        let slots = self.slots_mut(guard);
-        slots.first_free = word as u16;
-        slots.inuse = slots.inuse.wrapping_add(1);
+        let bits = bitmap.get(word)?;
+        bits.set(bits.get() | mask);
+        slots.first_free.set(word as u16);
+        slots.inuse.set(slots.inuse.get().wrapping_add(1));
         Some(index)
     }
 
     /// Gives a slot back. Whether it was in use.
     #[inline]
-    pub(crate) fn put_slot(&self, index: ObjIndex, guard: &mut ClassGuard<'_>) -> bool {
+    pub(crate) fn put_slot(&self, index: ObjIndex) -> bool {
         let (word, mask) = bit(index);
-        match self.bitmap_mut(guard).get_mut(word) {
-            Some(bits) if *bits & mask != 0 => *bits &= !mask,
+        match self.bitmap().get(word) {
+            Some(bits) if bits.get() & mask != 0 => bits.set(bits.get() & !mask),
             _ => return false,
         }
-        let slots = self.slots_mut(guard);
-        slots.first_free = slots.first_free.min(word as u16);
-        slots.inuse = slots.inuse.wrapping_sub(1);
+        let slots = self.slots();
+        slots
+            .first_free
+            .set(slots.first_free.get().min(word as u16));
+        slots.inuse.set(slots.inuse.get().wrapping_sub(1));
         true
     }
 
     /// Whether a slot is in use.
     #[cfg(debug_assertions)]
-    pub(crate) fn is_used(&self, index: ObjIndex, guard: &ClassGuard<'_>) -> bool {
+    pub(crate) fn is_used(&self, index: ObjIndex) -> bool {
         let (word, mask) = bit(index);
-        let bits = self.bitmap(guard).get(word);
-        bits.is_some_and(|bits| bits & mask != 0)
+        let bits = self.bitmap().get(word);
+        bits.is_some_and(|bits| bits.get() & mask != 0)
     }
 
     /// The first slot in use, from word `from` of the bitmap on, and its word.
-    pub(crate) fn used_slot(
-        &self,
-        from: usize,
-        guard: &ClassGuard<'_>,
-    ) -> Option<(ObjIndex, usize)> {
-        let bitmap = self.bitmap(guard);
+    pub(crate) fn used_slot(&self, from: usize) -> Option<(ObjIndex, usize)> {
+        let (bitmap, spec) = (self.bitmap(), self.zspage().spec());
         (from..bitmap.len()).find_map(|word| {
-            let bit = bitmap.get(word)?.trailing_zeros();
-            Some((object(word, bit, self.spec())?, word))
+            let bit = bitmap.get(word)?.get().trailing_zeros();
+            Some((object(word, bit, spec)?, word))
         })
     }
 }

@@ -2,41 +2,48 @@
 
 //! Counters, and the tables in debugfs.
 
-use super::{class::ClassStats, fullness::GROUPS, pool::Pool};
+use super::{
+    class::{ClassStats, SizeClass},
+    fullness::GROUPS,
+    pool::Pool,
+};
 use crate::sys::atomic::Counter;
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
-/// An amount that one lock protects. It does not overflow, there being fewer objects than bytes; a
-/// debug build makes sure that it does not go below 0 either.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally(usize);
+/// An amount that is written under one lock, and read by anybody: no locked operation is needed.
+///
+/// It does not overflow, there being fewer objects than bytes; a debug build makes sure that it does
+/// not go below 0 either.
+#[derive(Default)]
+pub(crate) struct Stat(AtomicUsize);
 
-impl Tally {
-    /// Adds `n`.
+impl Stat {
+    /// Adds `n`. Under the lock.
     #[inline]
-    pub(crate) fn add(&mut self, n: usize) {
-        self.0 = self.0.wrapping_add(n);
+    pub(crate) fn add(&self, n: usize) {
+        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Takes `n` away.
+    /// Takes `n` away. Under the lock.
     #[inline]
-    pub(crate) fn sub(&mut self, n: usize) {
-        debug_assert!(n <= self.0);
-        self.0 = self.0.wrapping_sub(n);
+    pub(crate) fn sub(&self, n: usize) {
+        debug_assert!(n <= self.get());
+        self.0.store(self.get().wrapping_sub(n), Ordering::Relaxed);
     }
 
-    /// The amount.
+    /// The amount now.
     #[inline]
-    pub(crate) fn get(self) -> usize {
-        self.0
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What is counted.
+/// What is counted as it happens. None of it happens to most objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Zspages there are.
-    Zspages,
     /// Pages that compaction freed.
     PagesCompacted,
     /// Objects that compaction moved.
@@ -55,10 +62,6 @@ pub(crate) enum Event {
     MigrateBusy,
     /// Isolations refused: the page had been freed.
     IsolateRefusedFreed,
-    /// Zspages freed after a grace period.
-    ZspagesFreedRcu,
-    /// Zspages waiting for a grace period.
-    ZspagesRcuPending,
     /// Maps that found their object moved, and began anew.
     MapRetries,
     /// Frees that found their object moved.
@@ -66,8 +69,7 @@ pub(crate) enum Event {
 }
 
 /// All events, with the names they have in debugfs, and whether a single pool counts them.
-const EVENTS: [(Event, &str, bool); 14] = [
-    (Event::Zspages, "zspages", true),
+const EVENTS: [(Event, &str, bool); 11] = [
     (Event::PagesCompacted, "pages_compacted", true),
     (Event::ObjectsCompacted, "objects_compacted", true),
     (Event::Compactions, "compactions", true),
@@ -82,47 +84,34 @@ const EVENTS: [(Event, &str, bool); 14] = [
     ),
     (Event::MigrateBusy, "migrate_busy", true),
     (Event::IsolateRefusedFreed, "isolate_refused_freed", false),
-    (Event::ZspagesFreedRcu, "zspages_freed_rcu", true),
-    (Event::ZspagesRcuPending, "zspages_rcu_pending", true),
     (Event::MapRetries, "map_retries", true),
     (Event::FreeRetries, "free_retries", true),
 ];
 
-/// A counter for each event, of a pool or, without a parent, of the module.
+/// What a pool has counted since it was made.
 pub(crate) struct Counters {
     events: [Counter; EVENTS.len()],
+    /// Zspages that have begun to wait for a grace period, and those that have ended.
+    rcu_queued: Counter,
+    rcu_freed: Counter,
     rcu_peak: Counter,
-    total: Option<&'static Counters>,
 }
 
 impl Counters {
-    /// Counters at 0. What they count is added to `total`, too.
-    pub(crate) const fn new(total: Option<&'static Counters>) -> Self {
+    /// Counters at 0.
+    pub(crate) const fn new() -> Self {
         Self {
             events: [const { Counter::new() }; EVENTS.len()],
+            rcu_queued: Counter::new(),
+            rcu_freed: Counter::new(),
             rcu_peak: Counter::new(),
-            total,
         }
-    }
-
-    /// These and, if there are, the module's.
-    fn each(&self) -> impl Iterator<Item = &Counters> {
-        core::iter::once(self).chain(self.total)
     }
 
     /// Counts `event`, `n` times.
     #[inline]
     pub(crate) fn add(&self, event: Event, n: usize) {
-        for counters in self.each() {
-            counters.events[event as usize].add(n);
-        }
-    }
-
-    /// Takes `n` from what is not an event but an amount.
-    pub(crate) fn sub(&self, event: Event, n: usize) {
-        for counters in self.each() {
-            counters.events[event as usize].sub(n);
-        }
+        self.events[event as usize].add(n);
     }
 
     /// How often `event` has been counted.
@@ -131,36 +120,60 @@ impl Counters {
     }
 
     /// A zspage begins to wait for a grace period.
-    pub(crate) fn rcu_queued(&self) {
-        for counters in self.each() {
-            let pending = counters.events[Event::ZspagesRcuPending as usize].add(1);
-            counters.rcu_peak.raise_to(pending);
-        }
+    pub(super) fn rcu_queued(&self) {
+        let queued = self.rcu_queued.add(1);
+        let pending = queued.saturating_sub(self.rcu_freed.get());
+        self.rcu_peak.raise_to(pending);
     }
 
     /// A zspage has waited for its grace period.
-    pub(crate) fn rcu_freed(&self) {
-        self.sub(Event::ZspagesRcuPending, 1);
-        self.add(Event::ZspagesFreedRcu, 1);
+    pub(super) fn rcu_freed(&self) {
+        self.rcu_freed.add(1);
     }
 
-    /// Writes a line `name value` for each counter.
-    pub(crate) fn write_to(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    /// Adds what `pool` has counted. The peak becomes the highest that a single pool has had.
+    pub(crate) fn absorb(&self, pool: &Counters) {
+        for (sum, counter) in self.events.iter().zip(&pool.events) {
+            sum.add(counter.get());
+        }
+        self.rcu_queued.add(pool.rcu_queued.get());
+        self.rcu_freed.add(pool.rcu_freed.get());
+        self.rcu_peak.raise_to(pool.rcu_peak.get());
+    }
+
+    /// Writes a line `name value` for each counter; of a single pool, unless `of_module`, those that
+    /// pools have.
+    pub(crate) fn write_to(&self, out: &mut impl fmt::Write, of_module: bool) -> fmt::Result {
         for (event, name, of_pool) in EVENTS {
-            if of_pool || self.total.is_none() {
+            if of_pool || of_module {
                 writeln!(out, "{name} {}", self.get(event))?;
             }
         }
+        let freed = self.rcu_freed.get();
+        let pending = self.rcu_queued.get().saturating_sub(freed);
+        writeln!(out, "zspages_freed_rcu {freed}")?;
+        writeln!(out, "zspages_rcu_pending {pending}")?;
         writeln!(out, "zspages_rcu_pending_peak {}", self.rcu_peak.get())
     }
 }
 
 impl Pool {
+    /// Zspages there are. Takes no lock.
+    pub(crate) fn zspages(&self) -> usize {
+        let of_class = |class: &SizeClass| {
+            let groups = class.stats().zspages.iter().map(Stat::get);
+            groups.fold(0, usize::saturating_add)
+        };
+        let zspages = self.classes().iter().map(of_class);
+        zspages.fold(0, usize::saturating_add)
+    }
+
     /// Writes the file `stats`: lines `name value`. May sleep.
     pub(crate) fn write_stats(&self, out: &mut impl fmt::Write) -> fmt::Result {
         writeln!(out, "pages_used {}", self.total_pages())?;
         writeln!(out, "objects {}", self.objects())?;
-        self.counters().write_to(out)
+        writeln!(out, "zspages {}", self.zspages())?;
+        self.counters().write_to(out, false)
     }
 
     /// Writes the file `classes`, in the columns of C zsmalloc's (`zs_stats_size_show()`). May sleep.
@@ -179,16 +192,16 @@ impl Pool {
             "obj_allocated", "obj_used", "pages_used", "pages_per_zspage", "freeable"
         )?;
 
-        let mut total = ClassStats::default();
-        let (mut total_pages, mut total_freeable) = (Tally::default(), Tally::default());
+        let total = ClassStats::default();
+        let (total_pages, total_freeable) = (Stat::default(), Stat::default());
         for class in self.classes().iter().rev() {
             let (spec, stats) = (class.spec(), class.stats());
             let zspages = spec.zspages_filled_by(stats.allocated.get());
             let pages = zspages.saturating_mul(spec.pages());
-            let freeable = stats.freeable(spec);
+            let freeable = class.freeable();
 
             write!(out, " {:>5} {:>5} ", spec.index(), spec.size())?;
-            for (sum, zspages) in total.zspages.iter_mut().zip(stats.zspages) {
+            for (sum, zspages) in total.zspages.iter().zip(&stats.zspages) {
                 sum.add(zspages.get());
                 write!(out, "{:>9} ", zspages.get())?;
             }
@@ -206,7 +219,7 @@ impl Pool {
         }
 
         write!(out, "\n {:>5} {:>5} ", "Total", "")?;
-        for zspages in total.zspages {
+        for zspages in &total.zspages {
             write!(out, "{:>9} ", zspages.get())?;
         }
         writeln!(

@@ -2,27 +2,26 @@
 
 //! The zspage: pages, a bitmap of the objects in use, and a lock that pins them.
 //!
-//! Memory layout, from a slab cache of the least multiple of 64 bytes that holds it:
+//! It lies in memory of a slab cache, of the least multiple of [`ZSPAGE_ALIGN`] that holds it:
 //!
 //! ```text
-//! | node | class | lock | slots | page 0 … page n-1 | bitmap … | handle, if huge |
+//! | Zspage: link or RCU head, class, lock, slots | page 0 … page n-1 | bitmap … | handle, if huge |
 //! ```
 //!
-//! The part behind the header has a length that the class knows: [`zspage_size`].
+//! The part behind the struct has a length that the class knows: [`zspage_size`]. A reference to the
+//! struct does not cover it, so that a zspage is never passed on by such a reference but by a
+//! [`ZspageRef`], which does.
 
-use super::{
-    class::{ClassGuard, SizeClass},
-    geometry::ClassSpec,
-    list::Link,
-    slots::Slots,
-};
+use super::{class::SizeClass, geometry::ClassSpec, list::Link, slots::Slots};
 use crate::sys::{
+    init::{pin_data, pin_init, PinInit},
     lock::RwLock,
     page::{LockedPage, Page},
     rcu,
 };
 use core::{
-    cell::UnsafeCell,
+    cell::Cell,
+    marker::PhantomData,
     mem,
     ptr::{self, NonNull},
     slice,
@@ -31,13 +30,7 @@ use core::{
 /// Alignment of a zspage: what a handle's word saves of an address.
 pub(crate) const ZSPAGE_ALIGN: usize = 64;
 
-/// Where a zspage's link or, once it is off its list, its RCU head is.
-pub(super) union Node {
-    link: mem::ManuallyDrop<Link>,
-    pub(super) rcu: mem::ManuallyDrop<rcu::Head>,
-}
-
-/// Runs of pages, cut into objects.
+/// The first part of a zspage: a run of pages, cut into objects.
 ///
 /// # Invariants
 ///
@@ -45,14 +38,19 @@ pub(super) union Node {
 /// - The class outlives it.
 /// - Bits of the bitmap are set for objects in use, `inuse` of them, and no others.
 /// - From its publication to its death all its pages are there.
-#[repr(C, align(64))]
+#[pin_data]
+#[repr(C)]
 pub(crate) struct Zspage {
-    pub(super) node: UnsafeCell<Node>,
+    /// Its links or, once it is off its list, its RCU head.
+    link: Link,
     class: NonNull<SizeClass>,
+    #[pin]
     lock: RwLock,
-    slots: UnsafeCell<Slots>,
-    tail: [UnsafeCell<usize>; 0],
+    slots: Slots,
 }
+
+const _: () = assert!(mem::size_of::<Link>() >= mem::size_of::<rcu::Head>());
+const _: () = assert!(mem::align_of::<Link>() >= mem::align_of::<rcu::Head>());
 
 /// Bytes of a zspage of a class, as its cache has them.
 pub(crate) fn zspage_size(spec: &ClassSpec) -> usize {
@@ -63,18 +61,11 @@ pub(crate) fn zspage_size(spec: &ClassSpec) -> usize {
     ];
     let size = words
         .into_iter()
-        .fold(mem::offset_of!(Zspage, tail), |size, words| {
+        .fold(mem::size_of::<Zspage>(), |size, words| {
             size.wrapping_add(words.wrapping_mul(mem::size_of::<usize>()))
         });
     // Rounded up to the alignment; a few hundred bytes at most.
     size.wrapping_add(ZSPAGE_ALIGN - 1) & !(ZSPAGE_ALIGN - 1)
-}
-
-/// Proof that the pages of the zspages in question cannot be replaced: the class lock, or the
-/// zspage's lock held shared.
-pub(crate) trait PagesPinned {
-    /// Whether this is proof for that zspage (checked on debug builds only).
-    fn pins(&self, zspage: &Zspage) -> bool;
 }
 
 impl Zspage {
@@ -86,183 +77,234 @@ impl Zspage {
     /// owns. The class outlives the zspage.
     pub(super) unsafe fn init(memory: NonNull<u8>, class: &SizeClass) -> NonNull<Self> {
         let zspage = memory.cast::<Self>();
-        let header = mem::ManuallyDrop::new(Self {
-            node: UnsafeCell::new(Node {
-                link: mem::ManuallyDrop::new(Link::NONE),
-            }),
-            class: NonNull::from(class),
-            // SAFETY: Initialized below.
-            lock: unsafe { RwLock::uninit() },
-            slots: UnsafeCell::new(Slots::none()),
-            tail: [],
-        });
-        // SAFETY: The memory is ours. `Option<Page>` is a pointer, and `None` the null one, so zeroes
-        // make pages that are not there as well as an empty bitmap. Of the header only the fields are
-        // copied: in the padding behind them lies the tail.
-        unsafe {
-            memory.as_ptr().write_bytes(0, zspage_size(class.spec()));
-            ptr::copy_nonoverlapping(
-                ptr::from_ref(&*header).cast::<u8>(),
-                memory.as_ptr(),
-                mem::offset_of!(Zspage, tail),
-            );
-            (*zspage.as_ptr()).lock.init();
-        }
+        // SAFETY: The memory is ours, and has room and alignment. `Option<Page>` is a pointer, and
+        // `None` the null one, so zeroes make pages that are not there as well as an empty bitmap.
+        // The struct cannot fail to be made.
         // INVARIANT: As the caller promises; no object is in use.
-        zspage
+        let made = unsafe {
+            memory.as_ptr().write_bytes(0, zspage_size(class.spec()));
+            Self::new(class).__pinned_init(zspage.as_ptr())
+        };
+        match made {
+            Ok(()) => zspage,
+            Err(never) => match never {},
+        }
+    }
+
+    fn new(class: &SizeClass) -> impl PinInit<Self> + '_ {
+        pin_init!(Self {
+            link: Link::default(),
+            class: NonNull::from(class),
+            lock <- RwLock::new(),
+            slots: Slots::default(),
+        })
+    }
+}
+
+/// A zspage, and all that lies behind its struct.
+///
+/// # Invariants
+///
+/// For `'a` the memory of the zspage is there, and `zspage` may be used to access all of it.
+#[derive(Clone, Copy)]
+pub(crate) struct ZspageRef<'a> {
+    zspage: NonNull<Zspage>,
+    _alive: PhantomData<&'a Zspage>,
+}
+
+impl<'a> ZspageRef<'a> {
+    /// The zspage at that address.
+    ///
+    /// # Safety
+    ///
+    /// The pointer came from [`Zspage::init`], and RCU, a lock or ownership keeps the zspage's memory
+    /// for `'a`.
+    #[inline]
+    pub(super) unsafe fn new(zspage: NonNull<Zspage>) -> Self {
+        // INVARIANT: As the caller promises.
+        Self {
+            zspage,
+            _alive: PhantomData,
+        }
+    }
+
+    /// Its address.
+    #[inline]
+    pub(crate) fn as_non_null(self) -> NonNull<Zspage> {
+        self.zspage
+    }
+
+    /// Whether `other` is the same zspage.
+    #[inline]
+    pub(crate) fn is(self, other: ZspageRef<'_>) -> bool {
+        self.zspage == other.zspage
+    }
+
+    #[inline]
+    fn header(self) -> &'a Zspage {
+        // SAFETY: By the type invariant. What changes in the struct is in cells.
+        unsafe { self.zspage.as_ref() }
     }
 
     /// Its class.
     #[inline]
-    pub(crate) fn class(&self) -> &SizeClass {
-        // SAFETY: By the type invariant the class outlives the zspage.
-        unsafe { self.class.as_ref() }
+    pub(crate) fn class(self) -> &'a SizeClass {
+        // SAFETY: By the invariant of `Zspage` the class outlives the zspage.
+        unsafe { self.header().class.as_ref() }
     }
 
     /// What its class says of its shape.
     #[inline]
-    pub(crate) fn spec(&self) -> &ClassSpec {
+    pub(crate) fn spec(self) -> &'a ClassSpec {
         self.class().spec()
     }
 
     /// Its links, for the list it is on.
     #[inline]
-    pub(crate) fn link(&self) -> *mut Link {
-        self.node.get().cast()
+    pub(super) fn link(self) -> &'a Link {
+        &self.header().link
+    }
+
+    /// The lock that pins objects and pages to each other.
+    #[inline]
+    pub(crate) fn lock(self) -> &'a RwLock {
+        &self.header().lock
     }
 
     /// What the class lock protects.
-    #[inline]
-    pub(crate) fn slots<'a>(&'a self, guard: &'a ClassGuard<'_>) -> &'a Slots {
-        debug_assert!(guard.pins(self));
-        // SAFETY: The guard proves the class lock, and its borrow that nobody changes the slots.
-        unsafe { &*self.slots.get() }
-    }
-
-    /// What the class lock protects, to change it.
-    #[inline]
-    pub(crate) fn slots_mut<'a>(&'a self, guard: &'a mut ClassGuard<'_>) -> &'a mut Slots {
-        debug_assert!(guard.pins(self));
-        // SAFETY: The guard proves the class lock, and its exclusive borrow that there is no other
-        // reference to the slots of any zspage of the class.
-        unsafe { &mut *self.slots.get() }
-    }
-
-    /// The lock that pins objects and pages to each other, for [`super::map`] and compaction.
-    #[inline]
-    pub(crate) fn lock(&self) -> &RwLock {
-        &self.lock
-    }
-
-    /// Page number `index`. `None` only if there is no such page.
-    #[inline]
-    pub(crate) fn page<'a>(
-        &'a self,
-        index: usize,
-        pinned: &'a impl PagesPinned,
-    ) -> Option<&'a Page> {
-        debug_assert!(pinned.pins(self));
-        // SAFETY: `pinned` proves that no migration replaces a page while it is borrowed.
-        unsafe { &*self.pages() }.get(index)?.as_ref()
-    }
-
-    /// Which of its pages the migration core has locked.
-    pub(crate) fn position_of(
-        &self,
-        page: &LockedPage<'_>,
-        guard: &ClassGuard<'_>,
-    ) -> Option<usize> {
-        (0..self.spec().pages()).find(|&index| self.page(index, guard).is_some_and(|p| p.is(page)))
-    }
-
-    /// Puts `new` in the place of page number `index`, and gives back the one that was there.
     ///
-    /// The guard and the write lock prove that nobody has a page borrowed.
-    pub(crate) fn replace_page(
-        &self,
-        index: usize,
-        new: Page,
-        guard: &mut ClassGuard<'_>,
-        writer: &WriteGuard<'_>,
-    ) -> Option<Page> {
-        debug_assert!(guard.pins(self) && ptr::eq(writer.zspage, self));
-        // SAFETY: See above.
-        unsafe { &mut *self.pages() }.get_mut(index)?.replace(new)
-    }
-
-    /// Its pages; `None` only while it is being made or freed.
-    pub(super) fn pages(&self) -> *mut [Option<Page>] {
-        ptr::slice_from_raw_parts_mut(self.tail_word(0).cast(), self.spec().pages())
-    }
-
-    /// Takes the lock alone, unless somebody has an object mapped; never waits.
-    pub(crate) fn try_write(&self) -> Option<WriteGuard<'_>> {
-        if self.lock.try_write_lock() {
-            // INVARIANT: Just locked.
-            Some(WriteGuard { zspage: self })
-        } else {
-            None
-        }
-    }
-
-    /// The word that holds the handle of a huge object; `None` in any other class. Under the class
-    /// lock, like the header of an object.
+    /// # Safety
+    ///
+    /// For `'a` this task holds the class lock.
     #[inline]
-    pub(crate) fn huge_handle(&self) -> Option<*mut usize> {
-        let spec = self.spec();
-        if spec.is_huge() {
-            Some(self.tail_word(spec.pages() + spec.bitmap_words()))
-        } else {
-            None
-        }
+    pub(super) unsafe fn slots(self) -> &'a Slots {
+        &self.header().slots
     }
 
     /// The bitmap of the objects in use.
+    ///
+    /// # Safety
+    ///
+    /// For `'a` this task holds the class lock.
     #[inline]
-    pub(super) fn bitmap<'a>(&'a self, guard: &'a ClassGuard<'_>) -> &'a [usize] {
-        debug_assert!(guard.pins(self));
-        // SAFETY: By the type invariant the words are there. The guard proves the class lock, and its
-        // borrow that nobody changes them.
-        unsafe { slice::from_raw_parts(self.bitmap_start(), self.spec().bitmap_words()) }
+    pub(super) unsafe fn bitmap(self) -> &'a [Cell<usize>] {
+        // SAFETY: By the invariants the words are there, as zeroes from the beginning. As the caller
+        // promises nobody else uses them.
+        unsafe { slice::from_raw_parts(self.tail(self.spec().pages()), self.spec().bitmap_words()) }
     }
 
-    /// The bitmap of the objects in use, to change it.
+    /// The word that holds the handle of a huge object; `None` in any other class.
+    ///
+    /// # Safety
+    ///
+    /// For `'a` this task holds the class lock.
     #[inline]
-    pub(super) fn bitmap_mut<'a>(&'a self, guard: &'a mut ClassGuard<'_>) -> &'a mut [usize] {
-        debug_assert!(guard.pins(self));
-        // SAFETY: As above; the exclusive borrow proves that there is no other reference to the
-        // bitmap of any zspage of the class.
-        unsafe { slice::from_raw_parts_mut(self.bitmap_start(), self.spec().bitmap_words()) }
+    pub(super) unsafe fn huge_handle(self) -> Option<&'a Cell<usize>> {
+        let spec = self.spec();
+        if spec.is_huge() {
+            // SAFETY: As above.
+            Some(unsafe { &*self.tail(spec.pages().wrapping_add(spec.bitmap_words())) })
+        } else {
+            None
+        }
     }
 
+    /// Its pages; `None` only while it is being made or freed.
+    ///
+    /// # Safety
+    ///
+    /// For `'a` no other task replaces a page.
     #[inline]
-    fn bitmap_start(&self) -> *mut usize {
-        self.tail_word(self.spec().pages())
+    pub(super) unsafe fn pages(self) -> &'a [Cell<Option<Page>>] {
+        // SAFETY: By the invariants the pointers are there, as NULL from the beginning. As the caller
+        // promises nobody changes them.
+        unsafe { slice::from_raw_parts(self.tail(0), self.spec().pages()) }
     }
 
-    /// Address of a word behind the header; in bounds if `index` is within the class's [`Layout`].
+    /// Looks at page number `index`. `None` only if there is no such page.
     #[inline]
-    fn tail_word(&self, index: usize) -> *mut usize {
-        // Not through `self.tail`, whose type says that nothing is there.
-        let base = ptr::from_ref(self).cast::<u8>().cast_mut();
-        base.wrapping_add(mem::offset_of!(Zspage, tail))
-            .cast::<usize>()
-            .wrapping_add(index)
+    fn look_at_page<T>(
+        self,
+        _pinned: &(impl PagesPinned + ?Sized),
+        index: usize,
+        look: impl FnOnce(&Page) -> T,
+    ) -> Option<T> {
+        // SAFETY: As `_pinned` proves no other task replaces a page; nor do we, in `look`.
+        unsafe { (*self.pages().get(index)?.as_ptr()).as_ref() }.map(look)
+    }
+
+    /// Address of a word behind the struct; in bounds if the class has so many.
+    #[inline]
+    fn tail<T>(self, index: usize) -> *const T {
+        let start = self.zspage.as_ptr().wrapping_add(1).cast::<usize>();
+        start.wrapping_add(index).cast::<T>().cast_const()
     }
 }
 
-/// A zspage's lock, held alone: no object of it is mapped.
+/// Proof that the pages of a zspage are not replaced: the class lock, or the zspage's lock held
+/// shared.
 ///
-/// # Invariants
+/// # Safety
 ///
-/// This task holds the lock of `zspage` alone.
-pub(crate) struct WriteGuard<'a> {
-    zspage: &'a Zspage,
+/// While a value exists, no other task replaces a page of [`Self::zspage`].
+pub(crate) unsafe trait PagesPinned {
+    /// Which zspage.
+    fn zspage(&self) -> ZspageRef<'_>;
+
+    /// Where page number `index` is mapped. `None` only if there is no such page.
+    #[inline]
+    fn page_address(&self, index: usize) -> Option<NonNull<u8>> {
+        self.zspage().look_at_page(self, index, Page::address)
+    }
+
+    /// Whether page number `index` is `page`.
+    fn page_is(&self, index: usize, page: &LockedPage<'_>) -> bool {
+        let is = self.zspage().look_at_page(self, index, |own| own.is(page));
+        is.unwrap_or(false)
+    }
+
+    /// Whether page number `index` names the zspage as its owner.
+    #[cfg(debug_assertions)]
+    fn page_names_zspage(&self, index: usize) -> bool {
+        let zspage = self.zspage().as_non_null().cast();
+        let names = |own: &Page| own.names(zspage);
+        self.zspage()
+            .look_at_page(self, index, names)
+            .unwrap_or(false)
+    }
 }
 
-impl Drop for WriteGuard<'_> {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant.
-        unsafe { self.zspage.lock.write_unlock() };
+// SAFETY: The head is at the address of the field `link`, which is the first, and is used for nothing
+// else once the zspage is off its list.
+unsafe impl rcu::Deferred for Zspage {
+    fn head(this: NonNull<Self>) -> NonNull<rcu::Head> {
+        this.cast()
+    }
+
+    fn from_head(head: NonNull<rcu::Head>) -> NonNull<Self> {
+        head.cast()
+    }
+
+    unsafe fn free(this: NonNull<Self>) {
+        // SAFETY: A grace period has passed, nobody uses the zspage.
+        let class = unsafe { ZspageRef::new(this) }.class();
+        // SAFETY: As above.
+        unsafe { Self::free_memory(this, class) };
+        class.pool().counters().rcu_freed();
+    }
+}
+
+impl Zspage {
+    /// Gives the memory back. The pages are gone.
+    ///
+    /// # Safety
+    ///
+    /// The zspage is of `class`; nobody uses it any more.
+    pub(super) unsafe fn free_memory(this: NonNull<Self>, class: &SizeClass) {
+        // SAFETY: As the caller promises; the memory came from this cache.
+        unsafe {
+            ptr::drop_in_place(this.as_ptr());
+            class.cache().free(this.cast());
+        }
     }
 }

@@ -110,12 +110,14 @@ fn write_modules(source: &Path, stale: &[&str], to: &Path) {
     let text = format!(
         "#[allow(warnings)] #[path = {:?}] mod zsmalloc;\n\
          mod front {{\n\
+             #[allow(warnings)] #[path = {:?}] pub(crate) mod map;\n\
              #[allow(warnings)] #[path = {:?}] pub(crate) mod migrate;\n\
              #[path = {:?}] pub(crate) mod report;\n\
          }}\n\
          /// Mutants whose place in the sources is not found any more.\n\
          const STALE: &[&str] = &{stale:?};\n",
         format!("{source}/zsmalloc/mod.rs"),
+        format!("{source}/front/map.rs"),
         format!("{source}/front/migrate.rs"),
         fs::canonicalize("model/front/report.rs").expect("the model"),
     );

@@ -2,7 +2,7 @@
 
 //! Classes are those of C zsmalloc, which computes them itself: `geometry/main.c`.
 
-use crate::{front::report::TOTALS, host::World, sys::page::PAGE_SIZE, zsmalloc::Pool, PAGE_SHIFT};
+use crate::{host::World, sys::page::PAGE_SIZE, zsmalloc::Pool, PAGE_SHIFT};
 use std::process::Command;
 
 /// What C says: for each size from 1 its class, as (index, class size, pages, objects), and from
@@ -72,7 +72,7 @@ fn geometry_is_that_of_c() {
     for chain_size in 4..=16 {
         let (classes, huge) = of_c(chain_size);
         World::run(|| {
-            let pool = Pool::new(c"host", chain_size, &TOTALS).expect("no memory for a pool");
+            let pool = Pool::new(c"host", chain_size).expect("no memory for a pool");
             let (ours, our_huge) = of_rust(&pool);
             for (size, (theirs, ours)) in (1..).zip(classes.iter().zip(&ours)) {
                 assert_eq!(theirs, ours, "size {size}, chain size {chain_size}");
@@ -83,7 +83,7 @@ fn geometry_is_that_of_c() {
             let mut distinct = classes;
             distinct.dedup();
             assert_eq!(pool.classes().len(), distinct.len(), "number of classes");
-            assert!(Pool::destroy(pool).is_ok());
+            assert!(Pool::destroy(pool, || ()).is_ok());
         });
     }
 }

@@ -6,11 +6,11 @@
 
 use crate::{
     explore::explore,
+    front::map::MapMode,
     host::{frame, mm, world},
     rt::spawn,
     scenario::{finish_migration, migrate, two_halves, unload, Shared, HALF, HUGE, SPANNING},
     sys::page::Gfp,
-    zsmalloc::MapMode,
 };
 
 /// No limit: every order there is.
@@ -366,11 +366,65 @@ models! {
             world().faults.at(Some(fail));
             let handle = pool.get().malloc(SPANNING, Gfp::from_raw(0));
             world().faults.at(None);
-            if let Ok(handle) = handle {
-                pool.get().free(handle);
+            match handle {
+                Ok(handle) => pool.get().free(handle),
+                // What nobody has seen is gone at once.
+                Err(_) => assert_eq!(world().rcu.pending(), 0, "a failed attempt waits for RCU"),
             }
             pool.check();
+            world().rcu.run_ripe();
         }
+        pool.destroy();
+    }
+
+    /// Somebody has overwritten a handle's word with that of another: one of the two objects is freed
+    /// twice. The second time that is noticed, and nothing is freed.
+    free_of_what_is_free, ALL, [], {
+        let pool = Shared::new();
+        let (first, second) = (pool.object(HALF, 1), pool.object(HALF, 2));
+        let word = first.overwrite_word(second.word());
+        pool.free(first);
+        let second = second.free_twice(&pool, word);
+        assert_eq!(world().take_warnings(), ["free of what is not allocated"]);
+        assert_eq!(pool.get().objects(), 1);
+        pool.free(second);
+        pool.destroy();
+    }
+
+    /// Somebody has cleared a handle's word: it is neither followed nor freed.
+    handle_without_object, ALL, [], {
+        let pool = Shared::new();
+        let object = pool.object(HALF, 1);
+        let word = object.overwrite_word(0);
+        assert!(pool.get().pin(object.handle()).is_none());
+        let object = object.free_twice(&pool, word);
+        let warnings = world().take_warnings();
+        assert_eq!(
+            warnings,
+            [
+                "a handle that names no object",
+                "a handle that names no object",
+                "free of what is not allocated",
+            ]
+        );
+        pool.check();
+        pool.read_and_free(object);
+        pool.destroy();
+    }
+
+    /// A zspage does not open for the lock of another class than its own.
+    lock_of_another_class, ALL, [], {
+        let pool = Shared::new();
+        let object = pool.object(HALF, 1);
+        for class in pool.get().classes() {
+            let own = class.spec().index() == pool.get().class_index(HALF);
+            let guard = class.lock();
+            assert_eq!(guard.locate(object.handle()).is_some(), own, "opened");
+        }
+        let warnings = world().take_warnings();
+        assert!(warnings.iter().all(|&warning| warning == "a zspage of another class"));
+        assert_eq!(warnings.len(), pool.get().classes().len() - 1);
+        pool.read_and_free(object);
         pool.destroy();
     }
 }

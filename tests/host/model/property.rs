@@ -3,7 +3,6 @@
 //! Random sequences of operations, for every chain size; and every allocation fails once.
 
 use crate::{
-    front::report::TOTALS,
     host::{world, World},
     sequence::{Machine, Op, SIZES},
     sys::page::{Gfp, PAGE_SIZE},
@@ -14,7 +13,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, pin::Pin};
 
 /// The chain sizes that the module takes.
 const CHAIN_SIZES: std::ops::RangeInclusive<usize> = 4..=16;
@@ -139,7 +138,7 @@ fn every_allocation_fails_once() {
 /// Whether there was an allocation number `fail`.
 fn fails_at(chain_size: usize, size: usize, fail: usize) -> bool {
     world().faults.at(Some(fail));
-    let pool = match Pool::new(c"host", chain_size, &TOTALS) {
+    let pool = match Pool::new(c"host", chain_size) {
         Ok(pool) => pool,
         Err(_) => return true,
     };
@@ -155,7 +154,7 @@ fn fails_at(chain_size: usize, size: usize, fail: usize) -> bool {
     };
     assert!(pool.check().is_ok());
     assert_eq!(pool.total_pages(), 0, "pages of an attempt that failed");
-    assert!(Pool::destroy(pool).is_ok());
+    assert!(Pool::destroy(pool, || ()).is_ok());
     failed
 }
 
@@ -203,25 +202,91 @@ fn sizes_out_of_range_are_refused() {
     });
 }
 
+/// Figures are read without a lock: reclaim asks for them each time that it wants memory.
+#[test]
+fn figures_take_no_lock() {
+    World::run(|| {
+        let mut machine = Machine::new(8);
+        machine.apply(&Op::Malloc {
+            size: 100,
+            count: 23,
+        });
+        let pool = machine.pool();
+        let guards = pool.classes().iter().map(|class| {
+            // Waiting for a second one would be a lock of the wrong order.
+            let guard = class.lock();
+            let figures = (pool.freeable(), pool.objects(), pool.zspages());
+            drop(guard);
+            figures
+        });
+        assert!(guards.into_iter().all(|figures| figures == (0, 23, 1)));
+        machine.finish();
+    });
+}
+
+/// What all processors share is written once or twice in a zspage's birth, twice in its death and once
+/// when its grace period is over, whatever its number of pages; and not at all otherwise.
+#[test]
+fn shared_counters_are_written_seldom() {
+    World::run(|| {
+        world().rcu.be_late();
+        let pool = Pool::new(c"host", 16).expect("no memory");
+        for size in SIZES {
+            let writes = |what: &dyn Fn()| {
+                let before = world().counter_writes();
+                what();
+                world().counter_writes() - before
+            };
+            let malloc = || pool.malloc(size, Gfp::from_raw(0)).expect("no memory");
+            let handle = RefCell::new(None);
+            assert!(
+                writes(&|| *handle.borrow_mut() = Some(malloc())) <= 2,
+                "birth"
+            );
+            let handle = handle.take().expect("just allocated");
+            // The peak has been reached by then.
+            pool.free(malloc());
+            pool.free(handle);
+            world().rcu.run_ripe();
+
+            let first = malloc();
+            if pool.classes().iter().any(|class| {
+                class.spec().index() == pool.class_index(size) && class.spec().objects() > 1
+            }) {
+                assert_eq!(
+                    writes(&|| pool.free(malloc())),
+                    0,
+                    "neither birth nor death"
+                );
+            }
+            let first = RefCell::new(Some(first));
+            let death = writes(&|| pool.free(first.take().expect("allocated")));
+            assert!(death <= 2, "death: {death}");
+            assert!(writes(&|| world().rcu.run_ripe()) <= 1, "grace period");
+        }
+        assert!(Pool::destroy(pool, || ()).is_ok());
+    });
+}
+
 /// A pool that is destroyed with objects in it says how many, and keeps them.
 #[test]
 fn objects_outlive_a_pool_that_is_destroyed() {
     World::run(|| {
-        let pool = Pool::new(c"host", 8, &TOTALS).expect("no memory");
+        let pool = Pool::new(c"host", 8).expect("no memory");
         let handles: Vec<_> = [100, 1000, PAGE_SIZE]
             .into_iter()
             .map(|size| pool.malloc(size, Gfp::from_raw(0)).expect("no memory"))
             .collect();
         let raw = std::ptr::from_ref(&*pool).cast_mut();
-        let left = Pool::destroy(pool).expect_err("there are objects in it");
+        let left = Pool::destroy(pool, || ()).expect_err("there are objects in it");
         assert_eq!(left.objects, handles.len());
 
         // Still there: so that the test itself leaks nothing.
         // SAFETY: Leaked by `destroy()`, and nobody else has it.
-        let pool = unsafe { crate::sys::alloc::Box::from_raw(raw) };
+        let pool = unsafe { Pin::new_unchecked(crate::sys::alloc::Box::from_raw(raw)) };
         for handle in handles {
             pool.free(handle);
         }
-        assert!(Pool::destroy(pool).is_ok());
+        assert!(Pool::destroy(pool, || ()).is_ok());
     });
 }

@@ -4,7 +4,7 @@
 //! orders; whatever the order, nothing is lost, leaked or used after it was freed.
 
 use crate::{
-    front::report::TOTALS,
+    front::map::{self, MapMode},
     host::{
         frame,
         mm::{self, Isolated, Moved},
@@ -13,12 +13,14 @@ use crate::{
     },
     sys::{
         alloc::Box,
+        atomic::AtomicUsize,
         page::{self, Gfp, PAGE_SIZE},
         rcu,
     },
-    zsmalloc::{Event, Handle, MapMode, Pool},
+    zsmalloc::{Event, Handle, Pool},
 };
 use std::{
+    pin::Pin,
     ptr::NonNull,
     sync::{atomic::Ordering, Arc},
 };
@@ -34,7 +36,7 @@ pub(crate) const SPANNING: usize = PAGE_SIZE / 4 * 3 - 8;
 
 /// A pool that threads of a model share. They have all ended when it is destroyed.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<Option<Box<Pool>>>>, NonNull<Pool>);
+pub(crate) struct Shared(Arc<Mutex<Option<Pin<Box<Pool>>>>>, NonNull<Pool>);
 
 // SAFETY: Pools are shared by threads.
 unsafe impl Send for Shared {}
@@ -42,7 +44,7 @@ unsafe impl Send for Shared {}
 impl Shared {
     /// A new pool of small zspages.
     pub(crate) fn new() -> Self {
-        let pool = Pool::new(c"model", 4, &TOTALS).expect("no memory for a pool");
+        let pool = Pool::new(c"model", 4).expect("no memory for a pool");
         let address = NonNull::from(&*pool);
         Self(Arc::new(Mutex::new(Some(pool))), address)
     }
@@ -66,9 +68,8 @@ impl Shared {
 
     /// Maps the object, checks or writes it as the mode says, and unmaps it.
     pub(crate) fn access(&self, object: &Object, mode: MapMode) {
-        let at = self
-            .get()
-            .map(&object.handle, mode)
+        // SAFETY: Nobody else writes the object.
+        let at = unsafe { map::map(self.get(), &object.handle, mode) }
             .expect("an object without a place");
         // SAFETY: Mapped, and of that size.
         let bytes = unsafe { std::slice::from_raw_parts_mut(at.as_ptr(), object.size) };
@@ -81,7 +82,7 @@ impl Shared {
             bytes.fill(object.seed);
         }
         // SAFETY: Just mapped.
-        unsafe { self.get().unmap(&object.handle) };
+        unsafe { map::unmap(&object.handle) };
     }
 
     /// Checks the object and frees it.
@@ -109,7 +110,7 @@ impl Shared {
         self.note();
         let pool = grab(&self.0).take();
         assert_eq!(self.get().total_pages(), 0, "pages of an empty pool");
-        let left = Pool::destroy(pool.expect("destroyed twice"));
+        let left = Pool::destroy(pool.expect("destroyed twice"), || ());
         assert!(left.is_ok(), "objects in an empty pool");
     }
 
@@ -137,6 +138,45 @@ pub(crate) struct Object {
     handle: Handle,
     size: usize,
     seed: u8,
+}
+
+impl Object {
+    /// Its handle.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The handle's word, as memory.
+    fn memory(&self) -> &AtomicUsize {
+        // SAFETY: The object is allocated, and the word with it.
+        unsafe { &*(self.handle.to_header() as *const AtomicUsize) }
+    }
+
+    /// The contents of the handle's word.
+    pub(crate) fn word(&self) -> usize {
+        self.memory().load(Ordering::Relaxed)
+    }
+
+    /// Overwrites the handle's word, and returns what was in it.
+    pub(crate) fn overwrite_word(&self, word: usize) -> usize {
+        let old = self.word();
+        self.memory().store(word, Ordering::Relaxed);
+        old
+    }
+
+    /// Frees the object, which fails; then gives the handle's word other contents.
+    pub(crate) fn free_twice(self, shared: &Shared, word: usize) -> Self {
+        let raw = self.handle.into_raw();
+        // SAFETY: The free fails, and so does not end the handle.
+        let handle = || unsafe { Handle::from_raw(raw) }.expect("a handle");
+        shared.get().free(handle());
+        let object = Self {
+            handle: handle(),
+            ..self
+        };
+        object.overwrite_word(word);
+        object
+    }
 }
 
 /// Two zspages of two slots with one object each, which compaction makes one. The first is in the

@@ -3,7 +3,7 @@
 //! Sequences of operations on a pool, against a reference that is a list of objects.
 
 use crate::{
-    front::report::TOTALS,
+    front::map::{self, MapMode},
     host::{
         frame,
         mm::{self, Isolated, Moved},
@@ -15,9 +15,9 @@ use crate::{
         alloc::Box,
         page::{self, Gfp, PAGE_SIZE},
     },
-    zsmalloc::{Error, Event, Handle, MapMode, Pool},
+    zsmalloc::{Error, Event, Handle, Pool},
 };
-use std::{ptr::NonNull, sync::atomic::Ordering};
+use std::{pin::Pin, ptr::NonNull, sync::atomic::Ordering};
 
 /// Objects that may be mapped at a time: one on each of so many other CPUs.
 const CPUS: usize = 3;
@@ -74,7 +74,7 @@ struct Object {
 
 /// A pool, and what should be in it.
 pub(crate) struct Machine {
-    pool: Option<Box<Pool>>,
+    pool: Option<Pin<Box<Pool>>>,
     objects: Vec<Object>,
     /// For each CPU what it has mapped.
     holds: [Option<(NonNull<u8>, usize)>; CPUS],
@@ -108,7 +108,7 @@ impl Machine {
     /// A machine with an empty pool.
     pub(crate) fn new(chain_size: usize) -> Self {
         Self {
-            pool: Some(Pool::new(c"host", chain_size, &TOTALS).expect("no memory for a pool")),
+            pool: Some(Pool::new(c"host", chain_size).expect("no memory for a pool")),
             objects: Vec::new(),
             holds: [None; CPUS],
             isolated: Vec::new(),
@@ -241,9 +241,9 @@ impl Machine {
             1 => MapMode::ReadOnly,
             _ => MapMode::WriteOnly,
         };
-        let at = pool
-            .map(&object.handle, mode)
-            .expect("an object without a place");
+        // SAFETY: We are the only one who uses the object.
+        let at =
+            unsafe { map::map(pool, &object.handle, mode) }.expect("an object without a place");
         match mode {
             MapMode::ReadOnly => verify(at, object.seed, object.size),
             // The first mapping of an object is of this mode.
@@ -258,7 +258,7 @@ impl Machine {
             }
         }
         // SAFETY: Just mapped.
-        unsafe { pool.unmap(&object.handle) };
+        unsafe { map::unmap(&object.handle) };
     }
 
     fn hold(&mut self, object: usize, cpu: usize) {
@@ -267,9 +267,9 @@ impl Machine {
             return;
         }
         let index = object % len;
-        let at = rt::on(1 + cpu as rt::TaskId, || {
-            self.pool()
-                .map(&self.objects[index].handle, MapMode::ReadWrite)
+        // SAFETY: As above.
+        let at = rt::on(1 + cpu as rt::TaskId, || unsafe {
+            map::map(self.pool(), &self.objects[index].handle, MapMode::ReadWrite)
         })
         .expect("an object without a place");
         let object = &mut self.objects[index];
@@ -285,9 +285,8 @@ impl Machine {
         };
         let fresh = self.seed + 1;
         self.seed = fresh;
-        let Self { pool, objects, .. } = self;
-        let pool = pool.as_ref().expect("the pool is gone");
-        let object = objects
+        let object = self
+            .objects
             .iter_mut()
             .find(|object| object.held == Some(cpu))
             .expect("what is mapped was freed");
@@ -297,7 +296,7 @@ impl Machine {
         object.held = None;
         // SAFETY: Mapped in `hold()`.
         rt::on(1 + cpu as rt::TaskId, || unsafe {
-            pool.unmap(&object.handle)
+            map::unmap(&object.handle)
         });
     }
 
@@ -417,7 +416,10 @@ impl Machine {
             world().note("raced free");
         }
         assert_eq!(pool.total_pages(), 0, "pages of an empty pool");
-        assert!(Pool::destroy(pool).is_ok(), "objects in an empty pool");
+        assert!(
+            Pool::destroy(pool, || ()).is_ok(),
+            "objects in an empty pool"
+        );
     }
 }
 

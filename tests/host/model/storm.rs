@@ -4,10 +4,10 @@
 //! and migrate.
 
 use crate::{
+    front::map::MapMode,
     host::{frame, world},
     rt::spawn,
     scenario::{migrate, Object, Shared, HALF, HUGE, SPANNING},
-    zsmalloc::MapMode,
 };
 
 /// Most objects of a thread.

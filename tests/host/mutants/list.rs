@@ -80,10 +80,10 @@ pub const MUTANTS: &[Mutant] = &[
         models: &["free_of_the_last_object_against_migrate"],
         guest: Ok(TORTURE),
         edits: &[Edit {
-            file: "zsmalloc/migration.rs",
-            from: "if zspage.slots(&guard).membership == Membership::Unlisted {",
+            file: "zsmalloc/class.rs",
+            from: "if unsafe { zspage.slots() }.membership.get() == Membership::Unlisted {",
             to: "if !crate::mutant(\"no-unlisted-check\") \
-                     && zspage.slots(&guard).membership == Membership::Unlisted {",
+                     && unsafe { zspage.slots() }.membership.get() == Membership::Unlisted {",
         }],
     },
     Mutant {
@@ -92,22 +92,15 @@ pub const MUTANTS: &[Mutant] = &[
         harmful: true,
         models: &["free_against_compact"],
         guest: Ok(TORTURE),
-        edits: &[
-            Edit {
-                file: "zsmalloc/pool.rs",
-                from: "let location = guard.locate(&handle);",
-                to: "let location = if crate::mutant(\"no-second-read-in-free\") {
-                         unsafe { super::handle::Location::from_word(word) }
+        edits: &[Edit {
+            file: "zsmalloc/pool.rs",
+            from: "let (word, zspage, index) = guard.locate(handle)?;",
+            to: "let (word, zspage, index) = if crate::mutant(\"no-second-read-in-free\") {
+                         (seen.word, guard.open(seen.zspage)?, seen.index)
                      } else {
-                         guard.locate(&handle)
+                         guard.locate(handle)?
                      };",
-            },
-            Edit {
-                file: "zsmalloc/handle.rs",
-                from: "    unsafe fn from_word(",
-                to: "    pub(crate) unsafe fn from_word(",
-            },
-        ],
+        }],
     },
     Mutant {
         name: "no-second-read-in-map",
@@ -115,28 +108,12 @@ pub const MUTANTS: &[Mutant] = &[
         harmful: true,
         models: &["map_against_compact"],
         guest: Ok(TORTURE),
-        edits: &[
-            Edit {
-                file: "zsmalloc/map.rs",
-                from: "if handle.word() == seen.word {",
-                to: "if crate::mutant(\"no-second-read-in-map\") || handle.word() == seen.word {",
-            },
-            Edit {
-                file: "zsmalloc/map.rs",
-                from: "let location = unsafe { handle.locate_pinned() };
-                // INVARIANT",
-                to: "let location = if crate::mutant(\"no-second-read-in-map\") {
-                         Location {
-                             word: seen.word,
-                             zspage: unsafe { &*core::ptr::from_ref(seen.zspage) },
-                             index: seen.index,
-                         }
-                     } else {
-                         unsafe { handle.locate_pinned() }
-                     };
-                // INVARIANT",
-            },
-        ],
+        edits: &[Edit {
+            file: "zsmalloc/pin.rs",
+            from: "if handle.word() == Some(seen.word) {",
+            to: "if crate::mutant(\"no-second-read-in-map\") \
+                     || handle.word() == Some(seen.word) {",
+        }],
     },
     Mutant {
         name: "free-without-rcu",
@@ -177,11 +154,11 @@ pub const MUTANTS: &[Mutant] = &[
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "*slot = Some(Page::alloc(gfp)?);",
-                to: "*slot = Some(match early.take() {
+                from: "page.set(Some(Page::alloc(gfp)?));",
+                to: "page.set(Some(match early.take() {
                          Some(page) => page,
                          None => Page::alloc(gfp)?,
-                     });",
+                     }));",
             },
         ],
     },
@@ -196,9 +173,7 @@ pub const MUTANTS: &[Mutant] = &[
                 file: "zsmalloc/migration.rs",
                 from: "    let rcu = rcu::read_lock();\n",
                 to: "    let mut early = if crate::mutant(\"target-before-checks\") {
-                         let source: core::mem::ManuallyDrop<crate::sys::page::Page> =
-                             unsafe { core::mem::transmute_copy(old) };
-                         Some(core::mem::ManuallyDrop::new(new.adopt(&source)))
+                         Some(core::mem::ManuallyDrop::new(new.adopt(old)))
                      } else {
                          None
                      };
@@ -206,10 +181,10 @@ pub const MUTANTS: &[Mutant] = &[
             },
             Edit {
                 file: "zsmalloc/migration.rs",
-                from: "let adopted = new.adopt(page);",
+                from: "let adopted = new.adopt(old);",
                 to: "let adopted = match early.take() {
                          Some(early) => core::mem::ManuallyDrop::into_inner(early),
-                         None => new.adopt(page),
+                         None => new.adopt(old),
                      };",
             },
         ],
@@ -222,15 +197,15 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Err("a grace period would have to end between two instructions"),
         edits: &[Edit {
             file: "zsmalloc/pool.rs",
-            from: "(location.word, self.class_of(location.zspage).lock())",
-            to: "if crate::mutant(\"free-leaves-rcu-early\") {
-                         let word = location.word;
-                         let zspage = unsafe { &*core::ptr::from_ref(location.zspage) };
-                         drop(rcu);
-                         (word, self.class_of(zspage).lock())
-                     } else {
-                         (location.word, self.class_of(location.zspage).lock())
-                     }",
+            from: "        let seen = handle.locate(&rcu)?;
+        delay(Point::Free);",
+            to: "        let seen = handle.locate(unsafe { &*core::ptr::from_ref(&rcu) })?;
+                     let mut rcu = Some(rcu);
+                     if crate::mutant(\"free-leaves-rcu-early\") {
+                         rcu = None;
+                     }
+                     let _rcu = rcu;
+                     delay(Point::Free);",
         }],
     },
     Mutant {
@@ -241,11 +216,11 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Err("a grace period would have to end between two instructions"),
         edits: &[Edit {
             file: "zsmalloc/migration.rs",
-            from: "let mut guard = zspage.class().lock();",
+            from: "let guard = zspage.class().lock();",
             to: "if crate::mutant(\"migrate-leaves-rcu-early\") {
                          drop(rcu);
                      }
-                     let mut guard = zspage.class().lock();",
+                     let guard = zspage.class().lock();",
         }],
     },
     Mutant {
@@ -263,43 +238,50 @@ pub const MUTANTS: &[Mutant] = &[
                 to: "    let counters = zspage.class().pool().counters();
                      let mut first = None;
                      if crate::mutant(\"zspage-lock-first\") {
-                         first = zspage.try_write();
+                         first = zspage.lock().try_write();
                      }\n",
             },
             Edit {
                 file: "zsmalloc/migration.rs",
-                from: "let Some(writer) = zspage.try_write() else {",
-                to: "let Some(writer) = first.take().or_else(|| zspage.try_write()) else {",
+                from: "let Some(locked) = listed.try_write() else {",
+                to: "drop(first.take());
+                     let Some(locked) = listed.try_write() else {",
             },
         ],
     },
     Mutant {
         name: "map-without-lock",
-        what: "map does not take the lock of the zspage",
+        what: "map gives the lock of the zspage back, and unmap takes it again",
         harmful: true,
         models: &["map_against_compact"],
         guest: Ok(TORTURE),
         edits: &[
             Edit {
-                file: "zsmalloc/map.rs",
-                from: "seen.zspage.lock().read_lock();",
-                to: "if !crate::mutant(\"map-without-lock\") {
-                         seen.zspage.lock().read_lock();
+                file: "zsmalloc/pin.rs",
+                from: "                mem::forget(reader);",
+                to: "                if crate::mutant(\"map-without-lock\") {
+                         drop(reader);
+                     } else {
+                         mem::forget(reader);
                      }",
             },
             Edit {
-                file: "zsmalloc/map.rs",
-                from: "unsafe { self.zspage.lock().read_unlock() };",
-                to: "if !crate::mutant(\"map-without-lock\") {
-                         unsafe { self.zspage.lock().read_unlock() };
+                file: "zsmalloc/pin.rs",
+                from: "        mem::forget(self.reader);",
+                to: "        if crate::mutant(\"map-without-lock\") {
+                         drop(self.reader);
+                     } else {
+                         mem::forget(self.reader);
                      }",
             },
             Edit {
-                file: "zsmalloc/map.rs",
-                from: "unsafe { seen.zspage.lock().read_unlock() };",
-                to: "if !crate::mutant(\"map-without-lock\") {
-                         unsafe { seen.zspage.lock().read_unlock() };
-                     }",
+                file: "zsmalloc/pin.rs",
+                from: "reader: ReadGuard::resume(location.zspage.lock()),",
+                to: "reader: if crate::mutant(\"map-without-lock\") {
+                         location.zspage.lock().read()
+                     } else {
+                         ReadGuard::resume(location.zspage.lock())
+                     },",
             },
         ],
     },
@@ -312,23 +294,36 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "for slot in fresh.pages_mut() {",
-                to: "for slot in fresh.pages_mut() {
-                         let wrong = crate::mutant(\"page-counter\");
-                         if wrong {
-                             class.pool().count_page();
+                from: "for page in new.pages() {",
+                to: "for page in new.pages() {
+                         if crate::mutant(\"page-counter\") {
+                             class.pool().count_pages(1);
                          }",
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "            class.pool().count_page();\n        }\n        class",
-                to: "            if !wrong {
-                             class.pool().count_page();
-                         }
-                     }
-                     class",
+                from: "        self.zspage().class().pool().count_pages(self.pages().len());",
+                to: "        if !crate::mutant(\"page-counter\") {
+                         self.zspage().class().pool().count_pages(self.pages().len());
+                     }",
             },
         ],
+    },
+    Mutant {
+        name: "new-zspage-through-rcu",
+        what: "a zspage that nobody has seen waits for a grace period",
+        harmful: true,
+        models: &["malloc_that_fails"],
+        guest: Err("only takes longer"),
+        edits: &[Edit {
+            file: "zsmalloc/owned.rs",
+            from: "        unsafe { Zspage::free_memory(self.0, ZspageRef::new(self.0).class()) };",
+            to: "        if crate::mutant(\"new-zspage-through-rcu\") {
+                         unsafe { rcu::free_deferred(self.0) };
+                     } else {
+                         unsafe { Zspage::free_memory(self.0, ZspageRef::new(self.0).class()) };
+                     }",
+        }],
     },
     Mutant {
         name: "pages-freed-under-lock",
@@ -337,18 +332,57 @@ pub const MUTANTS: &[Mutant] = &[
         models: &["two_frees_that_empty_a_zspage"],
         guest: Err("legal in a kernel: it only makes others wait for the lock"),
         edits: &[Edit {
-            file: "zsmalloc/pool.rs",
-            from: "        drop(guard);
-        drop(emptied);
-        self.handles.free(handle);",
+            file: "zsmalloc/class.rs",
+            from: "        let earlier = self.emptied.replace(",
             to: "        if crate::mutant(\"pages-freed-under-lock\") {
-                         drop(emptied);
-                         drop(guard);
-                     } else {
-                         drop(guard);
-                         drop(emptied);
+                         let _preempt = PreemptOff::new();
+                         drop(zspage);
+                         return;
                      }
-                     self.handles.free(handle);",
+                     let earlier = self.emptied.replace(",
+        }],
+    },
+    Mutant {
+        name: "preempted-death",
+        what: "whoever frees a zspage may be preempted after it has unlisted it",
+        harmful: true,
+        models: &["two_frees_that_empty_a_zspage"],
+        guest: Err("seen by an allocation of the pages only if the freer is preempted there"),
+        edits: &[
+            Edit {
+                file: "zsmalloc/class.rs",
+                from: "    _preempt: PreemptOff,",
+                to: "    _preempt: Option<PreemptOff>,",
+            },
+            Edit {
+                file: "zsmalloc/class.rs",
+                from: "            _preempt: PreemptOff::new(),",
+                to: "            _preempt: (!crate::mutant(\"preempted-death\")).then(PreemptOff::new),",
+            },
+        ],
+    },
+    Mutant {
+        name: "free-slot-freed",
+        what: "a free of what is not allocated is not noticed",
+        harmful: true,
+        models: &["free_of_what_is_free"],
+        guest: Err("what it does to the slab allocator's memory is up to chance"),
+        edits: &[Edit {
+            file: "zsmalloc/pool.rs",
+            from: "        was_used.then_some(())",
+            to: "        (was_used || crate::mutant(\"free-slot-freed\")).then_some(())",
+        }],
+    },
+    Mutant {
+        name: "any-class-opens",
+        what: "the lock of one class opens the zspages of another",
+        harmful: true,
+        models: &["lock_of_another_class"],
+        guest: Err("nothing in the allocator uses a wrong lock"),
+        edits: &[Edit {
+            file: "zsmalloc/class.rs",
+            from: "        if !ptr::eq(zspage.class(), self.class) {",
+            to: "        if !crate::mutant(\"any-class-opens\") && !ptr::eq(zspage.class(), self.class) {",
         }],
     },
     Mutant {

@@ -5,4 +5,4 @@
 use crate::zsmalloc::Counters;
 
 /// Counters of the module.
-pub(crate) static TOTALS: Counters = Counters::new(None);
+pub(crate) static TOTALS: Counters = Counters::new();

@@ -309,6 +309,7 @@ mod ffi {
     unsafe extern "C-unwind" fn page_ref_freeze(page: &page, count: c_int) -> bool {
         page.point.step();
         context::assert_no_spinlock("freeing a page");
+        context::assert_not_preempted_since_unlisting();
         page.refs
             .compare_exchange(count as usize, 0, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()

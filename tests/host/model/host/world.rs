@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) rcu: rt::Rcu,
     pub(crate) module: Module,
-    pub(crate) held: context::Held,
+    pub(crate) contexts: context::Contexts,
     /// Atomics that outlive a world, by address: each world has its own value.
     pub(crate) statics: Mutex<HashMap<usize, Arc<AtomicUsize>>>,
     waiters: Mutex<HashMap<usize, Vec<rt::Waiter>>>,
@@ -40,6 +40,10 @@ pub(crate) struct World {
     pub(crate) zone_pages: AtomicIsize,
     /// What happened, of what a test wants to have seen.
     seen: Mutex<BTreeSet<&'static str>>,
+    /// Writes to counters that all processors share.
+    counter_writes: AtomicUsize,
+    /// Warnings of the allocator that nobody has expected.
+    warnings: Mutex<Vec<&'static str>>,
 }
 
 /// Our module, to the migration core.
@@ -119,13 +123,15 @@ impl World {
             },
             rcu: rt::Rcu::default(),
             module: Module::default(),
-            held: context::Held::default(),
+            contexts: context::Contexts::default(),
             statics: Mutex::default(),
             waiters: Mutex::default(),
             slots: rt::Slots::new(),
             next_slot: AtomicUsize::new(0),
             zone_pages: AtomicIsize::new(0),
             seen: Mutex::default(),
+            counter_writes: AtomicUsize::new(0),
+            warnings: Mutex::default(),
         });
         enter(Some(world.clone()));
         page::set_movable_ops(&MOVABLE_OPERATIONS);
@@ -150,7 +156,29 @@ impl World {
         grab(&self.seen).clone()
     }
 
+    /// A counter that all processors share is written.
+    pub(crate) fn count_write(&self) {
+        self.counter_writes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that has been.
+    pub(crate) fn counter_writes(&self) -> usize {
+        self.counter_writes.load(Ordering::Relaxed)
+    }
+
+    /// The allocator warns (`WARN_ON_ONCE()`).
+    pub(crate) fn warn(&self, what: &'static str) {
+        grab(&self.warnings).push(what);
+    }
+
+    /// The warnings since this was called last: a test that expects some takes them.
+    pub(crate) fn take_warnings(&self) -> Vec<&'static str> {
+        std::mem::take(&mut grab(&self.warnings))
+    }
+
     fn finish(&self) {
+        let warnings = self.take_warnings();
+        assert!(warnings.is_empty(), "warnings: {warnings:?}");
         context::assert_nothing_held();
         self.rcu.assert_idle();
         grab(&self.frames).assert_free();

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Boxes and vectors of memory that is tracked, and whose allocation may fail.
+//! Boxes and tables of memory that is tracked, and whose allocation may fail.
 
-use crate::host::{context, heap};
+use super::init::PinInit;
+use crate::host::{context, heap, world};
 use std::{
-    alloc::Layout,
-    marker::PhantomData,
-    mem::ManuallyDrop,
-    ops::{Deref, DerefMut},
-    ptr::NonNull,
+    alloc::Layout, convert::Infallible, marker::PhantomData, ops::Deref, pin::Pin, ptr::NonNull,
 };
+
+pub(crate) use std::sync::Arc;
 
 /// There is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoMemory;
 
+impl From<Infallible> for NoMemory {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 const BOX: &str = "a box";
-const VEC: &str = "a vector";
+const VEC: &str = "a table";
 
 /// A value on the heap.
 pub(crate) struct Box<T>(NonNull<T>, PhantomData<T>);
@@ -27,14 +32,9 @@ unsafe impl<T: Send> Send for Box<T> {}
 unsafe impl<T: Sync> Sync for Box<T> {}
 
 impl<T> Box<T> {
-    pub(crate) fn leak<'a>(this: Self) -> &'a mut T {
-        // SAFETY: Nobody frees it any more.
-        unsafe { ManuallyDrop::new(this).0.as_mut() }
-    }
-
     /// # Safety
     ///
-    /// `raw` came from [`Self::leak`], and is used by nobody else.
+    /// `raw` is the address of a box that was forgotten, and is used by nobody else.
     pub(crate) unsafe fn from_raw(raw: *mut T) -> Self {
         Self(NonNull::new(raw).expect("a box at NULL"), PhantomData)
     }
@@ -49,13 +49,6 @@ impl<T> Deref for Box<T> {
     }
 }
 
-impl<T> DerefMut for Box<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: As above.
-        unsafe { self.0.as_mut() }
-    }
-}
-
 impl<T> Drop for Box<T> {
     fn drop(&mut self) {
         // SAFETY: Ours, and gone after this.
@@ -66,27 +59,63 @@ impl<T> Drop for Box<T> {
     }
 }
 
-pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
+pub(crate) fn pinned<T>(value: impl PinInit<T, NoMemory>) -> Result<Pin<Box<T>>, NoMemory> {
     context::assert_may_sleep("kmalloc()");
     let memory = heap::alloc(BOX, Layout::new::<T>()).ok_or(NoMemory)?;
-    // SAFETY: Just allocated for it.
-    unsafe { memory.cast::<T>().write(value) };
-    Ok(Box(memory.cast(), PhantomData))
+    // SAFETY: Just allocated for it; it does not move.
+    unsafe {
+        if let Err(error) = value.__pinned_init(memory.cast().as_ptr()) {
+            heap::free(BOX, memory);
+            return Err(error);
+        }
+        Ok(Pin::new_unchecked(Box(memory.cast(), PhantomData)))
+    }
 }
 
-/// A vector of a capacity fixed when it is made.
-pub(crate) struct Vec<T> {
+pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, NoMemory> {
+    context::assert_may_sleep("kmalloc()");
+    if world().faults.strike() {
+        return Err(NoMemory);
+    }
+    Ok(Arc::new(value))
+}
+
+/// Values that stay where they are made.
+pub(crate) struct Table<T> {
     start: NonNull<T>,
     len: usize,
     room: usize,
 }
 
-// SAFETY: As for the vector of the standard library.
-unsafe impl<T: Send> Send for Vec<T> {}
+// SAFETY: As for a vector of the standard library.
+unsafe impl<T: Send> Send for Table<T> {}
 // SAFETY: As above.
-unsafe impl<T: Sync> Sync for Vec<T> {}
+unsafe impl<T: Sync> Sync for Table<T> {}
 
-impl<T> Deref for Vec<T> {
+impl<T> Table<T> {
+    pub(crate) fn with_capacity(room: usize) -> Result<Self, NoMemory> {
+        context::assert_may_sleep("kmalloc()");
+        let layout = Layout::array::<T>(room).map_err(|_| NoMemory)?;
+        let memory = heap::alloc(VEC, layout).ok_or(NoMemory)?;
+        Ok(Self {
+            start: memory.cast(),
+            len: 0,
+            room,
+        })
+    }
+
+    pub(crate) fn push(&mut self, value: impl PinInit<T, NoMemory>) -> Result<(), NoMemory> {
+        if self.len == self.room {
+            return Err(NoMemory);
+        }
+        // SAFETY: There is room, and what is made stays there.
+        unsafe { value.__pinned_init(self.start.add(self.len).as_ptr())? };
+        self.len += 1;
+        Ok(())
+    }
+}
+
+impl<T> Deref for Table<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -95,50 +124,12 @@ impl<T> Deref for Vec<T> {
     }
 }
 
-impl<T> DerefMut for Vec<T> {
-    fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: As above.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl<T> Drop for Vec<T> {
+impl<T> Drop for Table<T> {
     fn drop(&mut self) {
         // SAFETY: Ours, and gone after this.
         unsafe {
-            std::ptr::drop_in_place(&mut **self);
-            if self.room > 0 {
-                heap::free(VEC, self.start.cast());
-            }
+            std::ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.len).drop_in_place();
+            heap::free(VEC, self.start.cast());
         }
-    }
-}
-
-pub(crate) fn with_capacity<T>(room: usize) -> Result<Vec<T>, NoMemory> {
-    context::assert_may_sleep("kmalloc()");
-    let layout = Layout::array::<T>(room).map_err(|_| NoMemory)?;
-    let memory = heap::alloc(VEC, layout).ok_or(NoMemory)?;
-    Ok(Vec {
-        start: memory.cast(),
-        len: 0,
-        room,
-    })
-}
-
-pub(crate) fn push<T>(vec: &mut Vec<T>, value: T) -> Result<(), NoMemory> {
-    if vec.len == vec.room {
-        return Err(NoMemory);
-    }
-    // SAFETY: There is room.
-    unsafe { vec.start.add(vec.len).write(value) };
-    vec.len += 1;
-    Ok(())
-}
-
-pub(crate) const fn empty<T>() -> Vec<T> {
-    Vec {
-        start: NonNull::dangling(),
-        len: 0,
-        room: 0,
     }
 }

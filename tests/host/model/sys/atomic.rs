@@ -93,14 +93,20 @@ impl Counter {
     }
 
     pub(crate) fn add(&self, n: usize) -> usize {
+        world().count_write();
         self.0.fetch_add(n, Ordering::Relaxed).wrapping_add(n)
     }
 
     pub(crate) fn sub(&self, n: usize) {
+        world().count_write();
         self.0.fetch_sub(n, Ordering::Relaxed);
     }
 
     pub(crate) fn raise_to(&self, n: usize) {
+        if self.get() >= n {
+            return;
+        }
+        world().count_write();
         self.0.fetch_max(n, Ordering::Relaxed);
     }
 

@@ -36,6 +36,7 @@ unsafe extern "C-unwind" {
     pub(crate) fn zs_rs_page_copy(to: *mut page, from: *mut page);
     pub(crate) fn zs_rs_page_free(page: *mut page) -> bool;
     pub(crate) fn zs_rs_page_free_locked(page: *mut page);
+    pub(crate) fn zs_rs_page_discard(page: *mut page);
     pub(crate) fn zs_rs_page_disown_all(operations: *const movable_operations) -> usize;
     pub(crate) fn zs_rs_rcu_drain();
 }

@@ -2,14 +2,15 @@
 
 //! Locks.
 
+use super::init::{pin_data, pin_init, PinInit};
 use crate::host::{
     context::{self, Rank},
     lock::RawLock,
 };
 use std::{
     cell::UnsafeCell,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
+    marker::{PhantomData, PhantomPinned},
+    ops::Deref,
 };
 
 pub(crate) fn cond_resched() {
@@ -17,10 +18,12 @@ pub(crate) fn cond_resched() {
 }
 
 /// `spinlock_t` and what it protects: the class lock is the only one.
+#[pin_data]
 pub(crate) struct SpinLock<T> {
     lock: RawLock,
-    ready: bool,
     data: UnsafeCell<T>,
+    #[pin]
+    _pinned: PhantomPinned,
 }
 
 // SAFETY: The lock gives `T` to one thread at a time.
@@ -29,20 +32,15 @@ unsafe impl<T: Send> Sync for SpinLock<T> {}
 unsafe impl<T: Send> Send for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    pub(crate) unsafe fn uninit(data: T) -> Self {
-        Self {
+    pub(crate) fn new(data: T) -> impl PinInit<Self> {
+        pin_init!(Self {
             lock: RawLock::new(Rank::Class),
-            ready: false,
             data: UnsafeCell::new(data),
-        }
-    }
-
-    pub(crate) fn init(&mut self) {
-        self.ready = true;
+            _pinned: PhantomPinned,
+        })
     }
 
     pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
-        assert!(self.ready, "a spinlock that is not initialized");
         self.lock.lock();
         SpinGuard {
             lock: self,
@@ -50,6 +48,14 @@ impl<T> SpinLock<T> {
         }
     }
 }
+
+/// A [`SpinLock`] around `data`.
+macro_rules! new_spinlock {
+    ($data:expr, $name:literal) => {
+        $crate::sys::lock::SpinLock::new($data)
+    };
+}
+pub(crate) use new_spinlock;
 
 /// Proof that a [`SpinLock`] is held, and the way to its data.
 pub(crate) struct SpinGuard<'a, T> {
@@ -66,13 +72,6 @@ impl<T> Deref for SpinGuard<'_, T> {
     }
 }
 
-impl<T> DerefMut for SpinGuard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: We hold the lock, and there is one guard.
-        unsafe { &mut *self.lock.data.get() }
-    }
-}
-
 impl<T> Drop for SpinGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.lock.unlock();
@@ -80,24 +79,24 @@ impl<T> Drop for SpinGuard<'_, T> {
 }
 
 /// `rwlock_t`: the lock of a zspage is the only one.
+#[pin_data]
 pub(crate) struct RwLock {
     lock: RawLock,
     /// [`READY`] from its initialization until its memory is freed.
     ready: usize,
+    #[pin]
+    _pinned: PhantomPinned,
 }
 
 const READY: usize = 0x5ead_5ead;
 
 impl RwLock {
-    pub(crate) unsafe fn uninit() -> Self {
-        Self {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
             lock: RawLock::new(Rank::Zspage),
-            ready: 0,
-        }
-    }
-
-    pub(crate) fn init(&mut self) {
-        self.ready = READY;
+            ready: READY,
+            _pinned: PhantomPinned,
+        })
     }
 
     fn get(&self) -> &RawLock {
@@ -108,19 +107,44 @@ impl RwLock {
         &self.lock
     }
 
-    pub(crate) fn read_lock(&self) {
+    pub(crate) fn read(&self) -> ReadGuard<'_> {
         self.get().lock_shared();
+        ReadGuard { lock: self }
     }
 
-    pub(crate) unsafe fn read_unlock(&self) {
-        self.get().unlock_shared();
+    pub(crate) fn try_write(&self) -> Option<WriteGuard<'_>> {
+        let taken = self.get().try_lock();
+        taken.then(|| WriteGuard { lock: self })
     }
+}
 
-    pub(crate) fn try_write_lock(&self) -> bool {
-        self.get().try_lock()
+/// Held shared.
+pub(crate) struct ReadGuard<'a> {
+    lock: &'a RwLock,
+}
+
+impl<'a> ReadGuard<'a> {
+    /// # Safety
+    ///
+    /// See `src/sys/lock.rs`.
+    pub(crate) unsafe fn resume(lock: &'a RwLock) -> Self {
+        Self { lock }
     }
+}
 
-    pub(crate) unsafe fn write_unlock(&self) {
-        self.get().unlock();
+impl Drop for ReadGuard<'_> {
+    fn drop(&mut self) {
+        self.lock.get().unlock_shared();
+    }
+}
+
+/// Held alone.
+pub(crate) struct WriteGuard<'a> {
+    lock: &'a RwLock,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        self.lock.get().unlock();
     }
 }

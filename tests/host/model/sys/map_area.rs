@@ -5,10 +5,17 @@
 use super::page::PAGE_SIZE;
 use std::{cell::RefCell, collections::HashMap, marker::PhantomData, ptr::NonNull};
 
+/// What a map leaves for its unmap.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping {
+    pub(crate) pinned: usize,
+    pub(crate) copy_back: bool,
+}
+
 struct Area {
-    buffer: Box<[u8]>,
+    buffer: Box<[u8; PAGE_SIZE]>,
     mapped: bool,
-    read_only: bool,
+    mapping: Option<Mapping>,
 }
 
 thread_local! {
@@ -29,9 +36,9 @@ impl MapArea {
             areas.retain(|&(world, _), _| world == cpu.0);
             let area = areas.entry(cpu).or_insert_with(|| {
                 Box::new(Area {
-                    buffer: vec![0; PAGE_SIZE].into(),
+                    buffer: Box::new([0; PAGE_SIZE]),
                     mapped: false,
-                    read_only: false,
+                    mapping: None,
                 })
             });
             NonNull::from(&mut **area)
@@ -52,36 +59,29 @@ impl MapArea {
         }
     }
 
-    /// # Safety
-    ///
-    /// This thread called [`Self::lock`] and [`Self::leave_locked`] last.
-    pub(crate) unsafe fn resume() -> Self {
-        let area = Self::current();
+    pub(crate) fn leave_locked(mut self, mapping: Mapping) {
         // SAFETY: As above.
-        assert!(
-            unsafe { area.as_ref() }.mapped,
-            "nothing is mapped on this CPU"
-        );
-        Self {
-            area,
-            _not_send: PhantomData,
-        }
-    }
-
-    pub(crate) fn leave_locked(mut self, read_only: bool) {
-        // SAFETY: As above.
-        unsafe { self.area.as_mut() }.read_only = read_only;
+        unsafe { self.area.as_mut() }.mapping = Some(mapping);
         std::mem::forget(self);
     }
 
-    pub(crate) fn is_read_only(&self) -> bool {
+    /// # Safety
+    ///
+    /// This thread called [`Self::lock`] and [`Self::leave_locked`] last.
+    pub(crate) unsafe fn resume() -> (Self, Mapping) {
+        let mut area = Self::current();
         // SAFETY: As above.
-        unsafe { self.area.as_ref() }.read_only
+        let mapping = unsafe { area.as_mut() }.mapping.take();
+        let this = Self {
+            area,
+            _not_send: PhantomData,
+        };
+        (this, mapping.expect("nothing is mapped on this CPU"))
     }
 
-    pub(crate) fn buffer(&mut self, len: usize) -> &mut [u8] {
+    pub(crate) fn buffer(&mut self) -> &mut [u8; PAGE_SIZE] {
         // SAFETY: As above; the buffer is borrowed as long as `self` is.
-        &mut unsafe { self.area.as_mut() }.buffer[..len.min(PAGE_SIZE)]
+        &mut unsafe { self.area.as_mut() }.buffer
     }
 }
 

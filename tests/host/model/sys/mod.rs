@@ -9,9 +9,12 @@ pub(crate) mod alloc;
 pub(crate) mod atomic;
 pub(crate) mod bindings;
 pub(crate) mod delay;
+pub(crate) mod init;
 pub(crate) mod lock;
 pub(crate) mod map_area;
 #[path = "../../../../src/sys/page.rs"]
 pub(crate) mod page;
+pub(crate) mod preempt;
 pub(crate) mod rcu;
 pub(crate) mod slab;
+pub(crate) mod warn;

@@ -28,12 +28,6 @@ pub(crate) struct Head {
     _room: [usize; 2],
 }
 
-impl Head {
-    pub(crate) fn new() -> Self {
-        Self { _room: [0; 2] }
-    }
-}
-
 /// See `src/sys/rcu.rs`.
 ///
 /// # Safety

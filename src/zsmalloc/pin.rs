@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pinning objects, so that their owner can read and write them.
+//!
+//! As long as an object is pinned the lock of its zspage is held shared: no object leaves it, and none
+//! of its pages is replaced.
+
+use super::{
+    handle::{Handle, Location, Word},
+    object::Segments,
+    pool::Pool,
+    stats::Event,
+    zspage::{PagesPinned, ZspageRef},
+};
+use crate::sys::{
+    delay::{delay, Point},
+    lock::ReadGuard,
+    rcu,
+};
+use core::mem;
+
+/// An object that stays where it is, until the value is dropped.
+///
+/// # Invariants
+///
+/// `reader` is the lock of the zspage of `location`, which has the object, and so is alive.
+pub(crate) struct Pinned<'a> {
+    location: Location<'a>,
+    reader: ReadGuard<'a>,
+}
+
+// SAFETY: Pages are not replaced while a reader has the zspage's lock.
+unsafe impl PagesPinned for Pinned<'_> {
+    #[inline]
+    fn zspage(&self) -> ZspageRef<'_> {
+        self.location.zspage
+    }
+}
+
+impl Pinned<'_> {
+    /// Takes back what [`Self::into_raw`] gave.
+    ///
+    /// # Safety
+    ///
+    /// `raw` came from `into_raw()`, called by this task, and is taken back once.
+    #[inline]
+    pub(crate) unsafe fn from_raw(raw: usize) -> Self {
+        // SAFETY: The word was that of the object, and the lock of its zspage is still held.
+        unsafe { Self::resume(Word::from_raw(raw)) }
+    }
+
+    /// Leaves the object pinned, until [`Self::from_raw`].
+    #[inline]
+    pub(crate) fn into_raw(self) -> usize {
+        mem::forget(self.reader);
+        self.location.word.into_raw()
+    }
+
+    /// # Safety
+    ///
+    /// This task holds the lock of the zspage of `word` shared, by a guard that has been forgotten, and
+    /// the object of `word` is there.
+    #[inline]
+    unsafe fn resume(word: Word) -> Self {
+        // SAFETY: As the caller promises. With an object the zspage is alive.
+        // INVARIANT: As the caller promises.
+        unsafe {
+            let location = Location::new(word);
+            Self {
+                reader: ReadGuard::resume(location.zspage.lock()),
+                location,
+            }
+        }
+    }
+
+    /// The user's bytes. `None` only of memory that somebody has overwritten.
+    #[inline]
+    pub(crate) fn segments(&self) -> Option<Segments<'_>> {
+        Segments::of_user(self, self.location.index)
+    }
+
+    /// Whether it is the object of `handle`.
+    pub(crate) fn is_of(&self, handle: &Handle) -> bool {
+        handle.word() == Some(self.location.word)
+    }
+}
+
+impl Pool {
+    /// Pins the object of `handle` where it is. Does not sleep (on `PREEMPT_RT`: may), nor may the
+    /// caller while the object is pinned. `None` only of memory that somebody has overwritten.
+    ///
+    /// A compaction that has the zspage locked makes us wait for it, and may have moved the object
+    /// when we get the lock: the word tells.
+    #[inline]
+    pub(crate) fn pin<'a>(&'a self, handle: &'a Handle) -> Option<Pinned<'a>> {
+        loop {
+            let rcu = rcu::read_lock();
+            let seen = handle.locate(&rcu)?;
+            delay(Point::Map);
+            let reader = seen.zspage.lock().read();
+            if handle.word() == Some(seen.word) {
+                mem::forget(reader);
+                // SAFETY: Just locked; the object is in the zspage, and stays there.
+                return Some(unsafe { Pinned::resume(seen.word) });
+            }
+            drop(reader);
+            self.counters().add(Event::MapRetries, 1);
+        }
+    }
+}
