@@ -10,7 +10,7 @@
 
 use crate::{
     sys::map_area::{MapArea, Mapping},
-    zsmalloc::{Handle, Pinned, Pool},
+    zsmalloc::{Handle, Pinned, Pool, Segments},
 };
 use core::ptr::NonNull;
 
@@ -44,8 +44,8 @@ pub(crate) unsafe fn map(pool: &Pool, handle: &Handle, mode: MapMode) -> Option<
         None => {
             let buffer = area.buffer();
             if mode != MapMode::WriteOnly {
-                // SAFETY: As the caller promises.
-                unsafe { segments.read(buffer) };
+                // SAFETY: As the caller promises; the buffer is ours.
+                unsafe { Segments::of_buffer(buffer).copy_from(&segments) };
             }
             (NonNull::from(buffer).cast(), mode != MapMode::ReadOnly)
         }
@@ -72,8 +72,8 @@ pub(crate) unsafe fn unmap(handle: &Handle) {
     debug_assert!(pinned.is_of(handle), "unmap of what is not mapped");
     if copy_back {
         if let Some(segments) = pinned.segments() {
-            // SAFETY: As the caller of `map()` promised.
-            unsafe { segments.write(area.buffer()) };
+            // SAFETY: As the caller of `map()` promised; the buffer is ours.
+            unsafe { segments.copy_from(&Segments::of_buffer(area.buffer())) };
         }
     }
     // Locks are given back in the order C zsmalloc does: the CPU first.

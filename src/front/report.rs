@@ -16,7 +16,7 @@ use crate::{
         page,
         registry::{Registered, Registry},
     },
-    zsmalloc::{Counters, Pool},
+    zsmalloc::{Pool, PoolStats},
 };
 use core::{
     ffi::CStr,
@@ -25,10 +25,10 @@ use core::{
 };
 
 /// What belongs to no pool, or to one that is gone.
-pub(crate) static TOTALS: Counters = Counters::new();
+pub(crate) static TOTALS: PoolStats = PoolStats::new();
 
 /// The pools there are. What one has counted stays in [`TOTALS`].
-static POOLS: Registry<Pool> = Registry::new(|pool| TOTALS.absorb(pool.counters()));
+static POOLS: Registry<Pool> = Registry::new(|pool| TOTALS.absorb(pool.stats()));
 
 /// A pool that counts for the module: until it is dropped, by itself.
 pub(crate) type LivePool = Registered<Pool>;
@@ -44,18 +44,18 @@ pub(crate) unsafe fn add_pool(pool: NonNull<Pool>) -> Result<LivePool, NoMemory>
 }
 
 /// The file `zsmalloc_rs/stats`.
-struct ModuleStats;
+struct ModuleStatsFile;
 
-impl Show for ModuleStats {
-    type Data = Counters;
+impl Show for ModuleStatsFile {
+    type Data = PoolStats;
 
-    fn show(totals: &Counters, seq: &mut Seq) -> fmt::Result {
+    fn show(totals: &PoolStats, seq: &mut Seq) -> fmt::Result {
         let (mut pools, mut zspages) = (0_usize, 0_usize);
-        let sum = Counters::new();
+        let sum = PoolStats::new();
         POOLS.for_each(|pool| {
             pools = pools.saturating_add(1);
             zspages = zspages.saturating_add(pool.zspages());
-            sum.absorb(pool.counters());
+            sum.absorb(pool.stats());
         });
         sum.absorb(totals);
         writeln!(seq, "pools {pools}")?;
@@ -66,9 +66,9 @@ impl Show for ModuleStats {
 }
 
 /// The file `zsmalloc_rs/<pool>/stats`.
-struct PoolStats;
+struct PoolStatsFile;
 
-impl Show for PoolStats {
+impl Show for PoolStatsFile {
     type Data = Pool;
 
     fn show(pool: &Pool, seq: &mut Seq) -> fmt::Result {
@@ -107,7 +107,7 @@ impl Show for PoolCheck {
 pub(crate) fn module_dir() -> Dir {
     let mut dir = Dir::root();
     // SAFETY: The totals are static.
-    unsafe { dir.add::<ModuleStats>(c"stats", NonNull::from(&TOTALS)) };
+    unsafe { dir.add::<ModuleStatsFile>(c"stats", NonNull::from(&TOTALS)) };
     dir
 }
 
@@ -120,7 +120,7 @@ pub(crate) unsafe fn pool_dir(name: &CStr, pool: NonNull<Pool>) -> Dir {
     let mut dir = Dir::of_pool(name);
     // SAFETY: As the caller promises.
     unsafe {
-        dir.add::<PoolStats>(c"stats", pool);
+        dir.add::<PoolStatsFile>(c"stats", pool);
         dir.add::<PoolClasses>(c"classes", pool);
         #[cfg(debug_assertions)]
         dir.add::<PoolCheck>(c"check", pool);

@@ -25,7 +25,6 @@ use crate::{
 use core::{
     cell::UnsafeCell,
     ffi::{c_void, CStr},
-    pin::Pin,
     ptr::{self, NonNull},
 };
 use kernel::{
@@ -39,7 +38,7 @@ struct ZpoolPool {
     shrinker: Option<Shrinker<Pool>>,
     debugfs: Option<Dir>,
     counted: report::LivePool,
-    pool: Pin<Box<Pool>>,
+    pool: Box<Pool>,
 }
 
 impl Shrink for Pool {
@@ -286,7 +285,7 @@ unsafe extern "C" fn compact(zpool: *mut c_void) -> u64 {
 unsafe extern "C" fn pages_compacted(zpool: *mut c_void) -> u64 {
     // SAFETY: As the caller promises.
     let pool = unsafe { pool(zpool) };
-    pool.counters().get(crate::zsmalloc::Event::PagesCompacted) as u64
+    pool.stats().get(crate::zsmalloc::Event::PagesCompacted) as u64
 }
 
 /// Size from which on an object takes a page by itself. Any context.

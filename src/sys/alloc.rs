@@ -5,11 +5,8 @@
 //! What allocates here may sleep (`GFP_KERNEL`).
 
 use super::init::PinInit;
-use core::{convert::Infallible, ops::Deref, pin::Pin};
-use kernel::{
-    alloc::{flags::GFP_KERNEL, AllocError, KBox, KVVec},
-    init::InPlaceInit,
-};
+use core::{convert::Infallible, ops::Deref};
+use kernel::alloc::{flags::GFP_KERNEL, AllocError, KBox, KVVec};
 
 pub(crate) use kernel::sync::Arc;
 
@@ -35,11 +32,6 @@ pub(crate) type Box<T> = KBox<T>;
 /// Puts `value` on the heap.
 pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
     Ok(KBox::new(value, GFP_KERNEL)?)
-}
-
-/// Makes a value on the heap, where it stays.
-pub(crate) fn pinned<T>(value: impl PinInit<T, NoMemory>) -> Result<Pin<Box<T>>, NoMemory> {
-    KBox::try_pin_init(value, GFP_KERNEL)
 }
 
 /// Puts `value` on the heap, to be shared.

@@ -21,6 +21,7 @@ use super::{
     rcu::ReadSection,
 };
 use core::{
+    cell::Cell,
     marker::PhantomData,
     mem::ManuallyDrop,
     ptr::{self, NonNull},
@@ -114,7 +115,7 @@ impl Page {
 
     /// Whether `zspage` is what [`Self::publish`] said.
     #[cfg(debug_assertions)]
-    pub(crate) fn names(&self, zspage: NonNull<()>) -> bool {
+    fn names(&self, zspage: NonNull<()>) -> bool {
         // SAFETY: By the type invariant the page is ours.
         let private = unsafe { bindings::zs_rs_page_private(self.page.as_ptr()) };
         core::ptr::eq(private.cast(), zspage.as_ptr())
@@ -128,11 +129,6 @@ impl Page {
             // SAFETY: By the type invariant the page is ours; the operations are static.
             unsafe { bindings::zs_rs_page_make_movable(self.page.as_ptr(), ops) };
         }
-    }
-
-    /// Whether `other` is this page.
-    pub(crate) fn is(&self, other: &LockedPage<'_>) -> bool {
-        self.page == other.page
     }
 
     /// Frees a page that has not been published: nobody can have it isolated, and it is no raced free.
@@ -156,6 +152,56 @@ impl Drop for Page {
         if unsafe { bindings::zs_rs_page_free(self.page.as_ptr()) } {
             RACED_FREES.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Where a zspage keeps one of its pages. Whoever has a reference to it may look at the page; only one
+/// who knows that nobody else has one changes it.
+#[derive(Default)]
+#[repr(transparent)]
+pub(crate) struct PageSlot(Cell<Option<Page>>);
+
+impl PageSlot {
+    #[inline]
+    fn look<T>(&self, look: impl FnOnce(&Page) -> T) -> Option<T> {
+        // SAFETY: Whoever changes the slot has the only reference to it, apart from ours; the looks
+        // below do not change it.
+        unsafe { (*self.0.as_ptr()).as_ref() }.map(look)
+    }
+
+    /// Where the page is mapped.
+    #[inline]
+    pub(crate) fn address(&self) -> Option<NonNull<u8>> {
+        self.look(Page::address)
+    }
+
+    /// Whether it is that page.
+    pub(crate) fn holds(&self, page: &LockedPage<'_>) -> bool {
+        self.look(|own| own.page == page.page).unwrap_or(false)
+    }
+
+    /// Whether the page names `zspage` as its owner.
+    #[cfg(debug_assertions)]
+    pub(crate) fn names(&self, zspage: NonNull<()>) -> bool {
+        self.look(|own| own.names(zspage)).unwrap_or(false)
+    }
+
+    /// Lets page migration find `zspage` by the page, and have the page.
+    pub(crate) fn publish(&self, zspage: NonNull<()>) {
+        self.look(|own| {
+            own.publish(zspage);
+            own.make_movable();
+        });
+    }
+
+    /// Takes the page out.
+    pub(crate) fn take(&self) -> Option<Page> {
+        self.0.take()
+    }
+
+    /// Puts `new` in, and takes out what was there.
+    pub(crate) fn replace(&self, new: Page) -> Option<Page> {
+        self.0.replace(Some(new))
     }
 }
 

@@ -8,10 +8,9 @@
 use super::{
     class::{ClassStats, ListedZspage, SizeClass},
     fullness::Fullness,
-    handle::{Handle, ObjIndex, Word},
+    handle::{ObjIndex, Word},
     pool::Pool,
     slots::Membership,
-    zspage::PagesPinned,
 };
 use crate::sys::lock::cond_resched;
 
@@ -83,9 +82,9 @@ fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'stat
         "a zspage on the list of another fullness",
     )?;
     let spec = zspage.zspage().spec();
-    for index in 0..spec.pages() {
+    for page in zspage.parts().pages() {
         ensure(
-            zspage.page_names_zspage(index),
+            page.names(zspage.zspage().as_non_null().cast()),
             "a page that is missing, or names another zspage",
         )?;
     }
@@ -106,11 +105,8 @@ fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'stat
 
 /// The object names a handle whose word names the object.
 fn check_object(zspage: &ListedZspage<'_>, index: ObjIndex) -> Result<(), &'static str> {
-    let header = zspage
-        .read_header(index)
-        .ok_or("an object without a page")?;
-    // SAFETY: The object is in use, and is not freed without the class lock.
-    let handle = unsafe { Handle::from_header(header) }.ok_or("an object without a handle")?;
+    let handle = zspage.recorded_handle(index);
+    let handle = handle.ok_or("an object without a handle")?;
     ensure(
         handle.word() == Some(Word::new(zspage.zspage(), index)),
         "a handle that names another object",

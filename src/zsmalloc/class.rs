@@ -8,13 +8,12 @@ use super::{
     handle::{Handle, Location, ObjIndex, Word},
     list::ZspageList,
     owned::OwnedZspage,
-    pool::Pool,
     slots::{Membership, Slots},
-    stats::Stat,
-    zspage::{PagesPinned, ZspageRef},
+    stats::{PoolStats, Stat},
+    zspage::{zspage_size, ZspageParts, ZspageRef, ZSPAGE_ALIGN},
 };
 use crate::sys::{
-    alloc::{Arc, NoMemory},
+    alloc::{self, Arc, NoMemory},
     init::{pin_data, try_pin_init, PinInit},
     lock::{new_spinlock, SpinGuard, SpinLock, WriteGuard},
     page::Page,
@@ -22,31 +21,22 @@ use crate::sys::{
     slab::Cache,
     warn::warn_once,
 };
-use core::{
-    cell::Cell,
-    ptr::{self, NonNull},
-};
+use core::{cell::Cell, ffi::CStr, ptr};
 
 /// Objects of one size, and the zspages that hold them (`struct size_class`).
 ///
 /// # Invariants
 ///
-/// It is an element of its pool's table of classes, and the pool outlives it. `cache` has room for
-/// the zspages of this class.
+/// `cache` has room for the zspages of this class.
 #[pin_data]
 pub(crate) struct SizeClass {
     spec: ClassSpec,
-    pool: NonNull<Pool>,
+    pool_stats: Arc<PoolStats>,
     cache: Arc<Cache>,
     stats: ClassStats,
     #[pin]
     lists: SpinLock<Lists>,
 }
-
-// SAFETY: The pool may be shared; the rest is atomic, or locked.
-unsafe impl Send for SizeClass {}
-// SAFETY: As above.
-unsafe impl Sync for SizeClass {}
 
 /// The lists of a class, which its lock protects, and with them the
 /// [`Slots`] of the zspages on them.
@@ -67,20 +57,25 @@ pub(crate) struct ClassStats {
 }
 
 impl SizeClass {
-    /// A class without zspages.
-    ///
-    /// # Safety
-    ///
-    /// The value is made in the table of classes of `pool`, and `cache` has room for its zspages.
-    pub(super) unsafe fn new(
+    /// A class without zspages, that shares its cache with those of `others` whose zspages are as
+    /// large. Sleeps.
+    pub(super) fn new<'a>(
         spec: ClassSpec,
-        pool: NonNull<Pool>,
-        cache: Arc<Cache>,
-    ) -> impl PinInit<Self, NoMemory> {
-        // INVARIANT: As the caller promises.
-        try_pin_init!(Self {
+        pool_stats: &'a Arc<PoolStats>,
+        others: &'a [SizeClass],
+        name: &'a CStr,
+    ) -> Result<impl PinInit<Self, NoMemory>, NoMemory> {
+        let size = zspage_size(&spec);
+        let same = |class: &&SizeClass| zspage_size(&class.spec) == size;
+        let cache = match others.iter().find(same) {
+            Some(class) => class.cache.clone(),
+            None => alloc::shared(Cache::new(c"zs_rs_zspage", name, size, ZSPAGE_ALIGN)?)?,
+        };
+        let pool_stats = pool_stats.clone();
+        // INVARIANT: The cache was chosen for zspages of that size.
+        Ok(try_pin_init!(Self {
             spec,
-            pool,
+            pool_stats,
             cache,
             stats: ClassStats::default(),
             lists <- new_spinlock!(
@@ -90,7 +85,7 @@ impl SizeClass {
                 },
                 "zs_rs_class"
             ),
-        }? NoMemory)
+        }? NoMemory))
     }
 
     /// Its shape.
@@ -99,16 +94,15 @@ impl SizeClass {
         &self.spec
     }
 
-    /// The pool it belongs to.
+    /// What its pool counts.
     #[inline]
-    pub(crate) fn pool(&self) -> &Pool {
-        // SAFETY: By the type invariant the pool outlives the class.
-        unsafe { self.pool.as_ref() }
+    pub(crate) fn pool_stats(&self) -> &PoolStats {
+        &self.pool_stats
     }
 
     /// Where its zspages lie.
     #[inline]
-    pub(crate) fn cache(&self) -> &Arc<Cache> {
+    pub(crate) fn cache(&self) -> &Cache {
         &self.cache
     }
 
@@ -177,16 +171,14 @@ impl<'c> ClassGuard<'c> {
             warn_once!(c"a zspage of another class");
             return None;
         }
-        // SAFETY: It is of this class, whose lock we hold.
-        if unsafe { zspage.slots() }.membership.get() == Membership::Unlisted {
+        // SAFETY: It is alive now, and of this class, whose lock we hold. The parts are not used for
+        // longer than this function unless it is listed, and so stays until we unlist it.
+        let parts = unsafe { ZspageRef::new(zspage.as_non_null()).parts() };
+        if parts.slots().membership.get() == Membership::Unlisted {
             return None;
         }
-        Some(ListedZspage {
-            // SAFETY: Listed, and so alive for as long as we hold the class lock.
-            zspage: unsafe { ZspageRef::new(zspage.as_non_null()) },
-            // INVARIANT: Just checked.
-            guard: self,
-        })
+        // INVARIANT: Just checked.
+        Some(ListedZspage { parts, guard: self })
     }
 
     /// Where the object of `handle`, which is of this class, is: it moves only under this lock. `None`
@@ -203,12 +195,15 @@ impl<'c> ClassGuard<'c> {
     #[inline]
     pub(crate) fn fullest_with_room(&self) -> Option<ListedZspage<'_>> {
         let group = self.lists.occupied.get().fullest_with_room()?;
-        let zspage = self.lists.groups[group.slot()].first()?;
+        self.first(group)
+    }
+
+    /// The zspage of a group that was put there last.
+    #[inline]
+    fn first(&self, group: Fullness) -> Option<ListedZspage<'_>> {
+        let parts = self.lists.groups[group.slot()].first()?;
         // INVARIANT: Just found on one of our lists.
-        Some(ListedZspage {
-            zspage,
-            guard: self,
-        })
+        Some(ListedZspage { parts, guard: self })
     }
 
     /// Zspages with room, the emptiest group first: candidates to be emptied.
@@ -219,13 +214,9 @@ impl<'c> ClassGuard<'c> {
 
     /// The zspages of a group.
     pub(crate) fn group(&self, group: Fullness) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
+        let list = &self.lists.groups[group.slot()];
         // INVARIANT: Just found on one of our lists.
-        self.lists.groups[group.slot()]
-            .iter()
-            .map(|zspage| ListedZspage {
-                zspage,
-                guard: self,
-            })
+        list.iter().map(|parts| ListedZspage { parts, guard: self })
     }
 
     /// Puts a new zspage of this class on the list of the emptiest (`insert_zspage()`): the caller
@@ -237,16 +228,20 @@ impl<'c> ClassGuard<'c> {
             return None;
         }
         self.class.stats.allocated.add(self.class.spec.objects());
-        // SAFETY: It was owned, and so stays until it is owned again.
-        let zspage = unsafe { ZspageRef::new(zspage.into_raw()) };
-        // INVARIANT: It is of this class, and is now on the list.
-        let listed = ListedZspage {
-            zspage,
-            guard: self,
-        };
-        // SAFETY: It was owned, and so on no list.
-        unsafe { listed.push(Fullness::Below10) };
-        Some(listed)
+        self.push(zspage, Fullness::Below10);
+        self.first(Fullness::Below10)
+    }
+
+    /// Puts a zspage of this class on the list of a group.
+    #[inline]
+    fn push(&self, zspage: OwnedZspage, group: Fullness) {
+        let Lists { groups, occupied } = &*self.lists;
+        groups[group.slot()].push(zspage);
+        occupied.set(occupied.get().with(group, true));
+        self.class.stats.zspages[group.slot()].add(1);
+        if let Some(listed) = self.first(group) {
+            listed.slots().membership.set(Membership::Listed(group));
+        }
     }
 
     /// Frees a zspage as soon as the class lock has been given back.
@@ -264,42 +259,31 @@ impl<'c> ClassGuard<'c> {
 ///
 /// # Invariants
 ///
-/// `zspage` is of the class of `guard`, and was on one of its lists when the value was made. Since
+/// The zspage is of the class of `guard`, and was on one of its lists when the value was made. Since
 /// then it may have lost its last object, by another value: it is then kept by the guard, and is given
 /// no object any more ([`Self::take_slot`]).
 pub(crate) struct ListedZspage<'g> {
-    zspage: ZspageRef<'g>,
+    parts: ZspageParts<'g>,
     guard: &'g ClassGuard<'g>,
 }
 
-// SAFETY: Pages are replaced under the class lock only, by `WriteLockedZspage`.
-unsafe impl PagesPinned for ListedZspage<'_> {
-    #[inline]
-    fn zspage(&self) -> ZspageRef<'_> {
-        self.zspage
-    }
-}
-
 impl<'g> ListedZspage<'g> {
+    /// The zspage.
+    #[inline]
+    pub(crate) fn zspage(&self) -> ZspageRef<'g> {
+        self.parts.zspage()
+    }
+
     /// What the class lock protects.
     #[inline]
+    pub(super) fn parts(&self) -> ZspageParts<'_> {
+        self.parts
+    }
+
+    /// How many of its objects are in use, and which list it is on.
+    #[inline]
     pub(super) fn slots(&self) -> &Slots {
-        // SAFETY: The guard proves the class lock.
-        unsafe { self.zspage.slots() }
-    }
-
-    /// The bitmap of the objects in use.
-    #[inline]
-    pub(super) fn bitmap(&self) -> &[Cell<usize>] {
-        // SAFETY: As above.
-        unsafe { self.zspage.bitmap() }
-    }
-
-    /// Where a huge object has its handle.
-    #[inline]
-    pub(super) fn huge_handle(&self) -> Option<&Cell<usize>> {
-        // SAFETY: As above.
-        unsafe { self.zspage.huge_handle() }
+        self.parts.slots()
     }
 
     /// Takes a slot for the object of `handle`, and makes each name the other (`obj_malloc()`). `None`
@@ -309,8 +293,8 @@ impl<'g> ListedZspage<'g> {
     #[inline]
     pub(crate) fn alloc_object(&self, handle: &Handle) -> Option<ObjIndex> {
         let index = self.take_slot()?;
-        self.write_header(index, handle.to_header());
-        handle.point_at(self.zspage, index);
+        self.record_handle(index, handle);
+        handle.point_at(self.zspage(), index);
         self.guard.class.stats.inuse.add(1);
         Some(index)
     }
@@ -341,19 +325,19 @@ impl<'g> ListedZspage<'g> {
         if new == Some(old) {
             return false;
         }
-        // SAFETY: By the type invariant it is on the list it says it is on; just removed, it is on
-        // none.
-        unsafe {
-            self.remove(old);
-            if let Some(new) = new {
-                self.push(new);
-                return false;
-            }
-        }
         let class = self.guard.class;
+        let Lists { groups, occupied } = &*self.guard.lists;
+        let list = &groups[old.slot()];
+        // SAFETY: By the type invariant it is of this class; it is on the list that it names.
+        let owned = unsafe { list.remove(self.parts) };
+        occupied.set(occupied.get().with(old, !list.is_empty()));
+        class.stats.zspages[old.slot()].sub(1);
+        if let Some(new) = new {
+            self.guard.push(owned, new);
+            return false;
+        }
+        self.slots().membership.set(Membership::Unlisted);
         class.stats.allocated.sub(class.spec.objects());
-        // SAFETY: Just removed, under the class lock, without objects.
-        let owned = unsafe { OwnedZspage::from_raw(self.zspage.as_non_null()) };
         self.guard.free_after_unlock(owned);
         true
     }
@@ -368,36 +352,9 @@ impl<'g> ListedZspage<'g> {
     pub(crate) fn try_write(self) -> Option<WriteLockedZspage<'g>> {
         // INVARIANT: Just locked.
         Some(WriteLockedZspage {
-            writer: self.zspage.lock().try_write()?,
+            writer: self.zspage().lock().try_write()?,
             listed: self,
         })
-    }
-
-    /// # Safety
-    ///
-    /// The zspage is on no list.
-    #[inline]
-    unsafe fn push(&self, group: Fullness) {
-        let Lists { groups, occupied } = &*self.guard.lists;
-        // SAFETY: As the caller promises; alive until it is removed.
-        unsafe { groups[group.slot()].push(self.zspage) };
-        occupied.set(occupied.get().with(group, true));
-        self.guard.class.stats.zspages[group.slot()].add(1);
-        self.slots().membership.set(Membership::Listed(group));
-    }
-
-    /// # Safety
-    ///
-    /// The zspage is on the list of `group`.
-    #[inline]
-    unsafe fn remove(&self, group: Fullness) {
-        let Lists { groups, occupied } = &*self.guard.lists;
-        let list = &groups[group.slot()];
-        // SAFETY: As the caller promises.
-        unsafe { list.remove(self.zspage) };
-        occupied.set(occupied.get().with(group, !list.is_empty()));
-        self.guard.class.stats.zspages[group.slot()].sub(1);
-        self.slots().membership.set(Membership::Unlisted);
     }
 }
 
@@ -425,8 +382,7 @@ impl<'g> WriteLockedZspage<'g> {
 
     /// Puts `new` in the place of page number `index`, and gives back the one that was there.
     pub(crate) fn replace_page(&self, index: usize, new: Page) -> Option<Page> {
-        // SAFETY: Whoever else uses pages has the class lock, or the zspage's: we have both.
-        let pages = unsafe { self.listed.zspage.pages() };
-        pages.get(index)?.replace(Some(new))
+        // Whoever else looks at pages has the class lock, or the zspage's: we have both.
+        self.listed.parts.pages().get(index)?.replace(new)
     }
 }

@@ -5,13 +5,10 @@
 
 use super::{
     class::{ClassGuard, ListedZspage, SizeClass, WriteLockedZspage},
-    handle::{Handle, ObjIndex},
-    object::Segments,
     pool::Pool,
     stats::Event,
-    zspage::PagesPinned,
 };
-use crate::sys::{atomic::Ordering, lock::cond_resched, warn::warn_once};
+use crate::sys::{atomic::Ordering, lock::cond_resched};
 
 /// Zspages with mapped objects that one step passes over before it gives up on the class.
 const MAX_SKIPPED: u32 = 8;
@@ -39,8 +36,8 @@ impl Pool {
             .iter()
             .map(|class| self.compact_class(class))
             .fold(0, usize::saturating_add);
-        self.counters().add(Event::PagesCompacted, pages);
-        self.counters().add(Event::Compactions, 1);
+        self.stats().add(Event::PagesCompacted, pages);
+        self.stats().add(Event::Compactions, 1);
         self.compacting.store(false, Ordering::Release);
         pages
     }
@@ -82,12 +79,12 @@ impl Pool {
         let mut from = 0;
         while let Some((index, word)) = source.listed().used_slot(from) {
             from = word;
-            if move_object(&source, index, &target).is_none() {
+            if source.move_object(index, &target).is_none() {
                 break;
             }
             moved = moved.saturating_add(1);
         }
-        self.counters().add(Event::ObjectsCompacted, moved);
+        self.stats().add(Event::ObjectsCompacted, moved);
 
         target.fix_fullness();
         if source.unlock().fix_fullness() {
@@ -113,7 +110,7 @@ impl Pool {
             if let Some(source) = zspage.try_write() {
                 return Some(source);
             }
-            self.counters().add(Event::CompactSkippedMapped, 1);
+            self.stats().add(Event::CompactSkippedMapped, 1);
             skipped = skipped.saturating_add(1);
             if skipped == MAX_SKIPPED {
                 break;
@@ -121,33 +118,4 @@ impl Pool {
         }
         None
     }
-}
-
-/// Moves an object, and lets its handle's word follow it. `None` if `target` is full.
-///
-/// `source` proves that the object is not mapped; whoever wants to map it waits for that lock, and
-/// finds the new word after it.
-fn move_object(
-    source: &WriteLockedZspage<'_>,
-    index: ObjIndex,
-    target: &ListedZspage<'_>,
-) -> Option<()> {
-    let source = source.listed();
-    // SAFETY: The object is in use, and is not freed without the class lock.
-    let Some(handle) = source
-        .read_header(index)
-        .and_then(|header| unsafe { Handle::from_header(header) })
-    else {
-        warn_once!(c"an object without a handle");
-        return None;
-    };
-    let from = Segments::of_object(source, index)?;
-    let free = target.take_slot()?;
-    let to = Segments::of_object(target, free)?;
-    // SAFETY: Both zspages prove the class lock, and the write lock that the object is not mapped. The
-    // slot that it goes to was free.
-    unsafe { to.copy_object(&from) };
-    handle.point_at(target.zspage(), free);
-    source.put_slot(index);
-    Some(())
 }

@@ -127,11 +127,6 @@ impl Word {
 /// is allocated.
 pub(crate) struct Handle(NonNull<AtomicUsize>);
 
-// SAFETY: A handle belongs to no task; its word is atomic.
-unsafe impl Send for Handle {}
-// SAFETY: As above.
-unsafe impl Sync for Handle {}
-
 impl Handle {
     /// Takes back what [`Self::into_raw`] gave away.
     ///
@@ -151,20 +146,10 @@ impl Handle {
         self.0.as_ptr() as usize
     }
 
-    /// The handle as it is recorded in its object.
+    /// The same number, as it is recorded with the object.
     #[inline]
-    pub(crate) fn to_header(&self) -> usize {
+    pub(crate) fn as_number(&self) -> usize {
         self.0.as_ptr() as usize
-    }
-
-    /// The handle recorded in an object.
-    ///
-    /// # Safety
-    ///
-    /// `header` is the header of an object that is allocated, and stays so while the value is used.
-    pub(crate) unsafe fn from_header(header: usize) -> Option<mem::ManuallyDrop<Self>> {
-        // SAFETY: As the caller promises.
-        unsafe { Self::from_raw(header) }.map(mem::ManuallyDrop::new)
     }
 
     #[inline]
@@ -181,7 +166,7 @@ impl Handle {
     pub(crate) fn word(&self) -> Option<Word> {
         let word = self.atomic().load(Ordering::Acquire);
         if word & LIVE == 0 {
-            warn_once!(c"a handle that names no object", self.to_header());
+            warn_once!(c"a handle that names no object", self.as_number());
             return None;
         }
         Some(Word(word))

@@ -4,7 +4,10 @@
 //!
 //! Lists and links are used under the class lock only.
 
-use super::zspage::{Zspage, ZspageRef};
+use super::{
+    owned::OwnedZspage,
+    zspage::{Zspage, ZspageParts, ZspageRef},
+};
 use core::{cell::Cell, ptr::NonNull};
 
 /// The links of a zspage that is listed.
@@ -43,34 +46,30 @@ impl ZspageList {
 
     /// The zspage added last.
     #[inline]
-    pub(crate) fn first(&self) -> Option<ZspageRef<'_>> {
-        self.first.get().map(|zspage| self.at(zspage))
+    pub(super) fn first(&self) -> Option<ZspageParts<'_>> {
+        self.at(&self.first)
     }
 
     /// All zspages, the one added last first. Nothing is added or removed meanwhile.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ZspageRef<'_>> + '_ {
-        core::iter::successors(self.first(), |zspage| {
-            zspage.link().next.get().map(|next| self.at(next))
-        })
+    pub(super) fn iter(&self) -> impl Iterator<Item = ZspageParts<'_>> + '_ {
+        core::iter::successors(self.first(), |zspage| self.at(&zspage.link().next))
     }
 
     /// Adds a zspage in front.
-    ///
-    /// # Safety
-    ///
-    /// `zspage` is on no list, and stays alive until it is removed.
     #[inline]
-    pub(crate) unsafe fn push(&self, zspage: ZspageRef<'_>) {
-        let next = self.first();
-        zspage.link().prev.set(None);
-        zspage.link().next.set(next.map(ZspageRef::as_non_null));
-        if let Some(next) = next {
-            debug_assert!(next.link().prev.get().is_none());
-            next.link().prev.set(Some(zspage.as_non_null()));
+    pub(super) fn push(&self, zspage: OwnedZspage) {
+        let this = Some(zspage.into_raw());
+        let next = self.first.replace(this);
+        // INVARIANT: Was owned, and so is alive, and its links were nobody's. Now it leads to what was
+        // the list, and back.
+        if let Some(zspage) = self.first() {
+            zspage.link().prev.set(None);
+            zspage.link().next.set(next);
+            if let Some(next) = self.at(&zspage.link().next) {
+                debug_assert!(next.link().prev.get().is_none());
+                next.link().prev.set(this);
+            }
         }
-        // INVARIANT: `zspage` leads to what was the list, and back. As the caller promises it is
-        // alive, and its links were nobody's.
-        self.first.set(Some(zspage.as_non_null()));
     }
 
     /// Removes a zspage.
@@ -79,29 +78,29 @@ impl ZspageList {
     ///
     /// `zspage` is on this list.
     #[inline]
-    pub(crate) unsafe fn remove(&self, zspage: ZspageRef<'_>) {
-        let prev = zspage.link().prev.take().map(|prev| self.at(prev));
-        let next = zspage.link().next.take().map(|next| self.at(next));
-        let this = Some(zspage.as_non_null());
+    pub(super) unsafe fn remove(&self, zspage: ZspageParts<'_>) -> OwnedZspage {
+        let Link { prev, next } = zspage.link();
+        let this = zspage.zspage().as_non_null();
         // INVARIANT: What came before the zspage leads to what came after it, and back. The
         // assertions are those of CONFIG_DEBUG_LIST.
-        let from = match prev {
-            Some(prev) => &prev.link().next,
-            None => &self.first,
-        };
-        debug_assert!(from.get() == this);
-        from.set(next.map(ZspageRef::as_non_null));
-        if let Some(next) = next {
-            debug_assert!(next.link().prev.get() == this);
-            next.link().prev.set(prev.map(ZspageRef::as_non_null));
+        let before = self.at(prev);
+        let from = before.map_or(&self.first, |before| &before.link().next);
+        debug_assert!(from.get() == Some(this));
+        from.set(next.get());
+        if let Some(after) = self.at(next) {
+            debug_assert!(after.link().prev.get() == Some(this));
+            after.link().prev.set(prev.get());
         }
+        // SAFETY: Just removed from its list.
+        unsafe { OwnedZspage::from_raw(this) }
     }
 
-    /// A zspage of this list.
+    /// The zspage of this list that `link` leads to.
     #[inline]
-    fn at(&self, zspage: NonNull<Zspage>) -> ZspageRef<'_> {
+    fn at(&self, link: &Cell<Option<NonNull<Zspage>>>) -> Option<ZspageParts<'_>> {
         // SAFETY: Links of this list lead to zspages of this list, which by the type invariant are
-        // alive.
-        unsafe { ZspageRef::new(zspage) }
+        // alive. Lists are used under the class lock.
+        link.get()
+            .map(|zspage| unsafe { ZspageRef::new(zspage).parts() })
     }
 }

@@ -2,10 +2,7 @@
 
 //! Page migration: the allocator's side of the `migrate_page` hook.
 
-use super::{
-    stats::Event,
-    zspage::{PagesPinned, Zspage, ZspageRef},
-};
+use super::{stats::Event, zspage::ZspageRef};
 use crate::sys::{
     delay::{delay, Point},
     page::LockedPage,
@@ -31,33 +28,31 @@ pub(crate) enum Refused {
 /// last zspage meanwhile waits for it before it frees its classes.
 pub(crate) fn migrate(new: &LockedPage<'_>, old: &LockedPage<'_>) -> Result<(), Refused> {
     let rcu = rcu::read_lock();
-    let owner = old.owner(&rcu).ok_or(Refused::Freed)?.cast::<Zspage>();
-    // SAFETY: Published in `page->private`, and so a zspage that is alive as long as `rcu`.
-    let zspage = unsafe { ZspageRef::new(owner) };
-    let counters = zspage.class().pool().counters();
+    let zspage = ZspageRef::of_page(old, &rcu).ok_or(Refused::Freed)?;
+    let stats = zspage.class().pool_stats();
     delay(Point::Migrate);
 
     let guard = zspage.class().lock();
     let Some(listed) = guard.open(zspage) else {
-        counters.add(Event::MigrateRefusedUnlisted, 1);
+        stats.add(Event::MigrateRefusedUnlisted, 1);
         return Err(Refused::Unlisted);
     };
     let Some(locked) = listed.try_write() else {
-        counters.add(Event::MigrateBusy, 1);
+        stats.add(Event::MigrateBusy, 1);
         return Err(Refused::Busy);
     };
     // Listed under the class lock, so that the page is still where `page->private` says.
-    let mut pages = 0..zspage.spec().pages();
-    let Some(index) = pages.find(|&index| locked.listed().page_is(index, old)) else {
+    let mut pages = locked.listed().parts().pages().iter();
+    let Some(index) = pages.position(|page| page.holds(old)) else {
         warn_once!(c"a page that is not in the zspage it names");
         return Err(Refused::Unlisted);
     };
 
     // Nothing has touched `new` so far; from here on nothing fails.
     let adopted = new.adopt(old);
-    adopted.publish(owner.cast());
+    adopted.publish(zspage.as_non_null().cast());
     let replaced = locked.replace_page(index, adopted);
-    counters.add(Event::PagesMigrated, 1);
+    stats.add(Event::PagesMigrated, 1);
     drop(locked);
     drop(guard);
 

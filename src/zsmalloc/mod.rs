@@ -51,7 +51,8 @@ pub(crate) use self::{
     error::Error,
     handle::Handle,
     migration::{migrate, Refused},
+    object::Segments,
     pin::Pinned,
     pool::{Pool, PoolInUse},
-    stats::{Counters, Event},
+    stats::{Event, PoolStats},
 };

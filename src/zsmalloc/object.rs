@@ -6,23 +6,28 @@
 //! handle, so that compaction can rewrite the handle's word. The bytes after the header are the
 //! user's. A huge object has all of its page, and its handle is kept in the zspage.
 
-use super::{class::ListedZspage, geometry::HEADER_SIZE, handle::ObjIndex, zspage::PagesPinned};
+use super::{
+    class::{ListedZspage, WriteLockedZspage},
+    geometry::{ClassSpec, HEADER_SIZE},
+    handle::{Handle, ObjIndex},
+};
 use crate::sys::{
-    page::{Page, PAGE_SIZE},
+    page::{PageSlot, PAGE_SIZE},
     warn::warn_once,
 };
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{cell::Cell, marker::PhantomData, ops::Deref, ptr::NonNull};
 
-/// A run of bytes of an object, in one page.
+/// A run of bytes that do not move for `'a`.
 ///
 /// # Invariants
 ///
-/// For `'a`, `start` to `start + len` is memory of one object, in a page that is not replaced.
+/// For `'a`, `start` to `start + len` is memory of an object, in a page that is not replaced, or of a
+/// buffer.
 #[derive(Clone, Copy)]
 struct Segment<'a> {
     start: *mut u8,
     len: usize,
-    _page: PhantomData<&'a Page>,
+    _memory: PhantomData<&'a Cell<u8>>,
 }
 
 impl Segment<'_> {
@@ -39,7 +44,7 @@ impl Segment<'_> {
     }
 }
 
-/// Bytes of an object: one run of them or, where it spans two pages, two.
+/// The bytes of an object: one run of them or, where it spans two pages, two.
 #[derive(Clone, Copy)]
 pub(crate) struct Segments<'a> {
     first: Segment<'a>,
@@ -47,16 +52,18 @@ pub(crate) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    /// All of object `index`, its header included. `None` only if the zspage has no such object.
+    /// All of object `index` of a zspage that has these pages, its header included. `None` only if
+    /// there is no such object.
     #[inline]
-    pub(super) fn of_object(pinned: &'a impl PagesPinned, index: ObjIndex) -> Option<Self> {
-        let size = pinned.zspage().spec().size();
+    fn of_object(pages: &'a [PageSlot], spec: &ClassSpec, index: ObjIndex) -> Option<Self> {
+        let size = spec.size();
         let start = index.get() * size;
         let (number, offset) = (start / PAGE_SIZE, start % PAGE_SIZE);
         let first_len = size.min(PAGE_SIZE - offset);
-        let first = pinned.page_address(number);
+        let address = |number: usize| pages.get(number)?.address();
+        let first = address(number);
         let second = if first_len < size {
-            pinned.page_address(number + 1)
+            address(number + 1)
         } else {
             first
         };
@@ -65,26 +72,30 @@ impl<'a> Segments<'a> {
             return None;
         };
         // INVARIANT: The offset is within a page, and what does not fit into it is at the start of
-        // the next. `pinned` keeps both.
+        // the next. The borrow of `pages` keeps both.
         Some(Self {
             first: Segment {
                 start: first.as_ptr().wrapping_add(offset),
                 len: first_len,
-                _page: PhantomData,
+                _memory: PhantomData,
             },
             second: (first_len < size).then_some(Segment {
                 start: second.as_ptr(),
                 len: size - first_len,
-                _page: PhantomData,
+                _memory: PhantomData,
             }),
         })
     }
 
     /// What is the user's of object `index`.
     #[inline]
-    pub(super) fn of_user(pinned: &'a impl PagesPinned, index: ObjIndex) -> Option<Self> {
-        let all = Self::of_object(pinned, index)?;
-        if pinned.zspage().spec().is_huge() {
+    pub(super) fn of_user(
+        pages: &'a [PageSlot],
+        spec: &ClassSpec,
+        index: ObjIndex,
+    ) -> Option<Self> {
+        let all = Self::of_object(pages, spec, index)?;
+        if spec.is_huge() {
             return Some(all);
         }
         let first = all.first.skip(HEADER_SIZE);
@@ -95,6 +106,19 @@ impl<'a> Segments<'a> {
             },
             second => Self { first, second },
         })
+    }
+
+    /// A buffer, to copy to or from.
+    pub(crate) fn of_buffer(buffer: &'a mut [u8; PAGE_SIZE]) -> Self {
+        // INVARIANT: The buffer is borrowed.
+        Self {
+            first: Segment {
+                start: buffer.as_mut_ptr(),
+                len: PAGE_SIZE,
+                _memory: PhantomData,
+            },
+            second: None,
+        }
     }
 
     /// Where the bytes begin, if all of them lie in one page.
@@ -112,52 +136,20 @@ impl<'a> Segments<'a> {
         [self.first, self.second.unwrap_or(nothing)]
     }
 
-    /// Copies the bytes to the start of `buffer`, which has room for a page.
+    /// Copies as many bytes of `from` as there are in both.
     ///
     /// # Safety
     ///
-    /// Nobody writes the object meanwhile.
-    pub(crate) unsafe fn read(&self, buffer: &mut [u8; PAGE_SIZE]) {
-        let mut to = buffer.as_mut_ptr();
-        for from in self.parts() {
-            // SAFETY: By the type invariant, and as the caller promises. Together the segments are
-            // not longer than a page.
-            unsafe {
-                to.copy_from_nonoverlapping(from.start, from.len);
-                to = to.add(from.len);
-            }
-        }
-    }
-
-    /// Copies as many bytes from the start of `buffer`.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else reads or writes the object meanwhile.
-    pub(crate) unsafe fn write(&self, buffer: &[u8; PAGE_SIZE]) {
-        let mut from = buffer.as_ptr();
-        for to in self.parts() {
-            // SAFETY: As above.
-            unsafe {
-                to.start.copy_from_nonoverlapping(from, to.len);
-                from = from.add(to.len);
-            }
-        }
-    }
-
-    /// Copies the object `from`, of the same class, to this place, which is free: the user's bytes
-    /// and the header (`zs_object_copy()`).
-    ///
-    /// # Safety
-    ///
-    /// This task holds the class lock; neither object is mapped.
-    pub(super) unsafe fn copy_object(&self, from: &Segments<'_>) {
+    /// They do not overlap. Meanwhile nobody else writes `from`, or reads or writes `self`.
+    pub(crate) unsafe fn copy_from(&self, from: &Segments<'_>) {
         let mut targets = self.parts();
         for mut source in from.parts() {
             for target in &mut targets {
                 let len = source.len.min(target.len);
-                // SAFETY: By the type invariants both have `len` bytes left; different objects do not
-                // overlap. As the caller promises nobody else uses them.
+                if len == 0 {
+                    continue;
+                }
+                // SAFETY: By the type invariants both have `len` bytes left. As the caller promises.
                 unsafe { target.start.copy_from_nonoverlapping(source.start, len) };
                 source = source.skip(len);
                 *target = target.skip(len);
@@ -166,32 +158,74 @@ impl<'a> Segments<'a> {
     }
 }
 
-impl ListedZspage<'_> {
-    /// Records the handle of object `index`, as [`Handle::to_header`](super::Handle) has it. Whether
-    /// there is such an object.
-    #[inline]
-    pub(super) fn write_header(&self, index: ObjIndex, handle: usize) -> bool {
-        // SAFETY: The word is there, and under the class lock nobody else uses it.
-        self.header(index)
-            .map(|word| unsafe { word.write(handle) })
-            .is_some()
-    }
+/// The handle that is recorded for an object, as long as the class lock keeps the object.
+pub(super) struct RecordedHandle<'a>(Handle, PhantomData<&'a Handle>);
 
-    /// The handle that is recorded for object `index`, which is in use.
+impl Deref for RecordedHandle<'_> {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.0
+    }
+}
+
+impl ListedZspage<'_> {
+    /// All of object `index`.
     #[inline]
-    pub(super) fn read_header(&self, index: ObjIndex) -> Option<usize> {
-        // SAFETY: As above; that of an object in use has been written.
-        self.header(index).map(|word| unsafe { word.read() })
+    fn object(&self, index: ObjIndex) -> Option<Segments<'_>> {
+        Segments::of_object(self.parts().pages(), self.zspage().spec(), index)
     }
 
     /// The word that holds the handle of object `index`. `None` only if there is no such object.
     #[inline]
-    fn header(&self, index: ObjIndex) -> Option<*mut usize> {
-        if let Some(word) = self.huge_handle() {
-            return Some(word.as_ptr());
+    fn header(&self, index: ObjIndex) -> Option<&Cell<usize>> {
+        if let Some(word) = self.parts().huge_handle() {
+            return Some(word);
         }
-        // Sizes, and so offsets, are multiples of the size of the header: it lies in the first page,
-        // and is aligned.
-        Some(Segments::of_object(self, index)?.first.start.cast())
+        let start = self.object(index)?.first.start;
+        // SAFETY: Sizes, and so offsets, are multiples of the size of the header: it lies in the
+        // first page, and is aligned. Under the class lock nobody else uses it.
+        Some(unsafe { &*start.cast() })
+    }
+
+    /// Records the handle of object `index`.
+    #[inline]
+    pub(super) fn record_handle(&self, index: ObjIndex, handle: &Handle) {
+        if let Some(header) = self.header(index) {
+            header.set(handle.as_number());
+        }
+    }
+
+    /// The handle that is recorded for object `index`, which is in use. `None` only of memory that
+    /// somebody has overwritten.
+    pub(super) fn recorded_handle(&self, index: ObjIndex) -> Option<RecordedHandle<'_>> {
+        let number = self.header(index)?.get();
+        // SAFETY: The object is in use, and is not freed without the class lock.
+        let handle = unsafe { Handle::from_raw(number) };
+        if handle.is_none() {
+            warn_once!(c"an object without a handle");
+        }
+        handle.map(|handle| RecordedHandle(handle, PhantomData))
+    }
+}
+
+impl WriteLockedZspage<'_> {
+    /// Moves an object, which is in use, to a zspage of the same class, and lets its handle's word
+    /// follow it (`zs_object_copy()`). `None` if `target` is full.
+    ///
+    /// The object is not mapped; whoever wants to map it waits for our lock, and finds the new word
+    /// after it.
+    pub(super) fn move_object(&self, index: ObjIndex, target: &ListedZspage<'_>) -> Option<()> {
+        let source = self.listed();
+        let handle = source.recorded_handle(index)?;
+        let from = source.object(index)?;
+        let free = target.take_slot()?;
+        let to = target.object(free)?;
+        // SAFETY: Nobody has the one object mapped, and nobody knows of the other, which is in a slot
+        // that was free. So they are different, and do not overlap.
+        unsafe { to.copy_from(&from) };
+        handle.point_at(target.zspage(), free);
+        source.put_slot(index);
+        Some(())
     }
 }

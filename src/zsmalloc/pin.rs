@@ -10,11 +10,11 @@ use super::{
     object::Segments,
     pool::Pool,
     stats::Event,
-    zspage::{PagesPinned, ZspageRef},
 };
 use crate::sys::{
     delay::{delay, Point},
     lock::ReadGuard,
+    page::PageSlot,
     rcu,
 };
 use core::mem;
@@ -23,18 +23,12 @@ use core::mem;
 ///
 /// # Invariants
 ///
-/// `reader` is the lock of the zspage of `location`, which has the object, and so is alive.
+/// `reader` is the lock of the zspage of `location`, which has the object, and so is alive; `pages` are
+/// its pages.
 pub(crate) struct Pinned<'a> {
     location: Location<'a>,
+    pages: &'a [PageSlot],
     reader: ReadGuard<'a>,
-}
-
-// SAFETY: Pages are not replaced while a reader has the zspage's lock.
-unsafe impl PagesPinned for Pinned<'_> {
-    #[inline]
-    fn zspage(&self) -> ZspageRef<'_> {
-        self.location.zspage
-    }
 }
 
 impl Pinned<'_> {
@@ -42,11 +36,21 @@ impl Pinned<'_> {
     ///
     /// # Safety
     ///
-    /// `raw` came from `into_raw()`, called by this task, and is taken back once.
+    /// `raw` is the word of an object, and this task holds the lock of its zspage shared, by a guard
+    /// that has been forgotten; it is taken back once.
     #[inline]
     pub(crate) unsafe fn from_raw(raw: usize) -> Self {
-        // SAFETY: The word was that of the object, and the lock of its zspage is still held.
-        unsafe { Self::resume(Word::from_raw(raw)) }
+        // SAFETY: As the caller promises. With an object the zspage is alive, and as long as its lock
+        // is held no page is replaced.
+        // INVARIANT: As the caller promises.
+        unsafe {
+            let location = Location::new(Word::from_raw(raw));
+            Self {
+                pages: location.zspage.pages(),
+                reader: ReadGuard::resume(location.zspage.lock()),
+                location,
+            }
+        }
     }
 
     /// Leaves the object pinned, until [`Self::from_raw`].
@@ -56,27 +60,10 @@ impl Pinned<'_> {
         self.location.word.into_raw()
     }
 
-    /// # Safety
-    ///
-    /// This task holds the lock of the zspage of `word` shared, by a guard that has been forgotten, and
-    /// the object of `word` is there.
-    #[inline]
-    unsafe fn resume(word: Word) -> Self {
-        // SAFETY: As the caller promises. With an object the zspage is alive.
-        // INVARIANT: As the caller promises.
-        unsafe {
-            let location = Location::new(word);
-            Self {
-                reader: ReadGuard::resume(location.zspage.lock()),
-                location,
-            }
-        }
-    }
-
     /// The user's bytes. `None` only of memory that somebody has overwritten.
     #[inline]
     pub(crate) fn segments(&self) -> Option<Segments<'_>> {
-        Segments::of_user(self, self.location.index)
+        Segments::of_user(self.pages, self.location.zspage.spec(), self.location.index)
     }
 
     /// Whether it is the object of `handle`.
@@ -101,10 +88,10 @@ impl Pool {
             if handle.word() == Some(seen.word) {
                 mem::forget(reader);
                 // SAFETY: Just locked; the object is in the zspage, and stays there.
-                return Some(unsafe { Pinned::resume(seen.word) });
+                return Some(unsafe { Pinned::from_raw(seen.word.into_raw()) });
             }
             drop(reader);
-            self.counters().add(Event::MapRetries, 1);
+            self.stats().add(Event::MapRetries, 1);
         }
     }
 }

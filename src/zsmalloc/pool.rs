@@ -5,44 +5,31 @@
 use super::{
     class::{ListedZspage, SizeClass},
     error::Error,
-    geometry::{ClassSpec, Geometry, MAX_CLASSES},
+    geometry::{Geometry, MAX_CLASSES},
     handle::{Handle, Handles, MAX_OBJECTS},
     owned::NewZspage,
-    stats::{Counters, Event},
-    zspage::{zspage_size, ZSPAGE_ALIGN},
+    stats::{Event, PoolStats},
 };
 use crate::sys::{
     alloc::{self, Arc, Box, NoMemory, Table},
-    atomic::{AtomicBool, Counter},
+    atomic::AtomicBool,
     delay::{delay, Point},
-    init::{pin_data, try_pin_init},
     page::{Gfp, PAGE_SIZE},
     preempt::PreemptOff,
     rcu,
-    slab::Cache,
     warn::warn_once,
 };
-use core::{
-    ffi::CStr,
-    marker::PhantomPinned,
-    mem,
-    pin::Pin,
-    ptr::{self, NonNull},
-};
+use core::{ffi::CStr, mem, ptr};
 
 /// A pool of objects (`struct zs_pool`).
-///
-/// Made in place, and never moved: its classes know where it is.
-#[pin_data]
 pub(crate) struct Pool {
     geometry: Geometry,
-    classes: Classes,
+    /// For each class before merging, the position in `classes` of the one that serves it.
+    class_of_index: [u16; MAX_CLASSES],
+    classes: Table<SizeClass>,
     handles: Handles,
-    pages: Counter,
-    counters: Counters,
+    stats: Arc<PoolStats>,
     pub(super) compacting: AtomicBool,
-    #[pin]
-    _pinned: PhantomPinned,
 }
 
 /// Why a pool cannot be destroyed: it has objects. It is leaked, with them.
@@ -53,81 +40,35 @@ pub(crate) struct PoolInUse {
     pub(crate) objects: usize,
 }
 
-/// The classes of a pool.
-///
-/// # Invariants
-///
-/// `of_index` holds, for each class before merging, the position in `classes` of the one that serves
-/// it.
-struct Classes {
-    of_index: [u16; MAX_CLASSES],
-    classes: Table<SizeClass>,
-}
-
-impl Classes {
-    /// All classes of `pool`, largest first, so that each can be merged with the next larger one.
-    ///
-    /// # Safety
-    ///
-    /// The value becomes that of `pool`.
-    unsafe fn new(pool: NonNull<Pool>, geometry: Geometry, name: &CStr) -> Result<Self, NoMemory> {
-        let mut of_index = [0; MAX_CLASSES];
-        let mut classes = Table::with_capacity(geometry.distinct_classes())?;
-        for spec in geometry.all_classes() {
-            let last = classes.last().map(SizeClass::spec);
-            if !last.is_some_and(|larger| spec.can_merge(larger)) {
-                debug_assert!(spec.objects() <= MAX_OBJECTS);
-                let cache = Self::zspage_cache(&classes, &spec, name)?;
-                // SAFETY: The table is that of the pool, as the caller promises; the cache was chosen
-                // for the class.
-                classes.push(unsafe { SizeClass::new(spec, pool, cache) })?;
-            }
-            if let Some(entry) = of_index.get_mut(spec.index()) {
-                *entry = classes.len().saturating_sub(1) as u16;
-            }
-        }
-        Ok(Self { of_index, classes })
-    }
-
-    /// The cache for the zspages of a class: that of a class with zspages of the same size, or a new
-    /// one.
-    fn zspage_cache(
-        classes: &[SizeClass],
-        spec: &ClassSpec,
-        name: &CStr,
-    ) -> Result<Arc<Cache>, NoMemory> {
-        let size = zspage_size(spec);
-        match classes
-            .iter()
-            .find(|class| zspage_size(class.spec()) == size)
-        {
-            Some(class) => Ok(class.cache().clone()),
-            None => alloc::shared(Cache::new(c"zs_rs_zspage", name, size, ZSPAGE_ALIGN)?),
-        }
-    }
-
-    /// The class that serves those of that index before merging.
-    #[inline]
-    fn get(&self, index: usize) -> Option<&SizeClass> {
-        self.classes.get(usize::from(*self.of_index.get(index)?))
-    }
-}
-
 impl Pool {
     /// A pool without objects, with zspages of at most `chain_size` pages. Sleeps
     /// (`zs_create_pool()`).
-    pub(crate) fn new(name: &CStr, chain_size: usize) -> Result<Pin<Box<Self>>, NoMemory> {
-        let shape = Geometry::new(PAGE_SIZE, chain_size);
-        alloc::pinned(try_pin_init!(&this in Self {
-            geometry: shape,
-            // SAFETY: They are those of this pool.
-            classes: unsafe { Classes::new(this, shape, name)? },
+    ///
+    /// The largest class is made first, so that each can be merged with the next larger one.
+    pub(crate) fn new(name: &CStr, chain_size: usize) -> Result<Box<Self>, NoMemory> {
+        let geometry = Geometry::new(PAGE_SIZE, chain_size);
+        let stats = alloc::shared(PoolStats::new())?;
+        let mut class_of_index = [0; MAX_CLASSES];
+        let mut classes = Table::<SizeClass>::with_capacity(geometry.distinct_classes())?;
+        for spec in geometry.all_classes() {
+            debug_assert!(spec.objects() <= MAX_OBJECTS);
+            let last = classes.last().map(SizeClass::spec);
+            if !last.is_some_and(|larger| spec.can_merge(larger)) {
+                let class = SizeClass::new(spec, &stats, &classes, name)?;
+                classes.push(class)?;
+            }
+            if let Some(position) = class_of_index.get_mut(spec.index()) {
+                *position = classes.len().saturating_sub(1) as u16;
+            }
+        }
+        alloc::boxed(Self {
+            geometry,
+            class_of_index,
+            classes,
             handles: Handles::new(name)?,
-            pages: Counter::new(),
-            counters: Counters::new(),
+            stats,
             compacting: AtomicBool::new(false),
-            _pinned: PhantomPinned,
-        }? NoMemory))
+        })
     }
 
     /// The class for objects of `size` bytes.
@@ -139,7 +80,8 @@ impl Pool {
         if size > PAGE_SIZE {
             return Err(Error::TooLarge);
         }
-        match self.classes.get(self.geometry.class_index(size)) {
+        let position = self.class_of_index.get(self.geometry.class_index(size));
+        match position.and_then(|&position| self.classes.get(usize::from(position))) {
             Some(class) => Ok(class),
             None => {
                 warn_once!(c"a size without a class");
@@ -207,7 +149,7 @@ impl Pool {
         if self.free_object(&handle).is_some() {
             self.handles.free(handle);
         } else {
-            warn_once!(c"free of what is not allocated", handle.to_header());
+            warn_once!(c"free of what is not allocated", handle.as_number());
         }
     }
 
@@ -220,7 +162,7 @@ impl Pool {
         let seen = handle.locate(&rcu)?;
         delay(Point::Free);
         let class = seen.zspage.class();
-        if !ptr::eq(class.pool(), self) {
+        if !ptr::eq(class.pool_stats(), self.stats()) {
             return None;
         }
         let guard = class.lock();
@@ -228,7 +170,7 @@ impl Pool {
         // A compaction may have moved the object meanwhile, though not to another class.
         let (word, zspage, index) = guard.locate(handle)?;
         if word != seen.word {
-            self.counters.add(Event::FreeRetries, 1);
+            self.stats.add(Event::FreeRetries, 1);
         }
         let was_used = zspage.free_object(index);
         zspage.fix_fullness();
@@ -237,7 +179,7 @@ impl Pool {
 
     /// Pages that back the objects (`zs_get_total_pages()`).
     pub(crate) fn total_pages(&self) -> usize {
-        self.pages.get()
+        self.stats.pages()
     }
 
     /// Objects there are. Takes no lock.
@@ -262,22 +204,13 @@ impl Pool {
 
     /// The classes, largest first.
     pub(crate) fn classes(&self) -> &[SizeClass] {
-        &self.classes.classes
+        &self.classes
     }
 
     /// What the pool counts.
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// A zspage of `n` pages has been made.
-    pub(super) fn count_pages(&self, n: usize) {
-        self.pages.add(n);
-    }
-
-    /// The `n` pages of a zspage have been freed.
-    pub(super) fn uncount_pages(&self, n: usize) {
-        self.pages.sub(n);
+    #[inline]
+    pub(crate) fn stats(&self) -> &PoolStats {
+        &self.stats
     }
 
     /// Destroys the pool (`zs_destroy_pool()`). Sleeps for a grace period. `at_end` is called when all
@@ -285,7 +218,7 @@ impl Pool {
     ///
     /// Objects that have not been freed may still be used by somebody: then all is leaked instead,
     /// and the caller has to keep the code of the module, since the pages remain movable.
-    pub(crate) fn destroy(pool: Pin<Box<Self>>, at_end: impl FnOnce()) -> Result<(), PoolInUse> {
+    pub(crate) fn destroy(pool: Box<Self>, at_end: impl FnOnce()) -> Result<(), PoolInUse> {
         // Without objects no zspage is left. Migration hooks that found one through RCU may still be
         // looking at it, and the callbacks that free the structs may be queued.
         rcu::drain();

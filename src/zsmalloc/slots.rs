@@ -7,7 +7,6 @@ use super::{
     fullness::Fullness,
     geometry::{ClassSpec, WORD_BITS},
     handle::ObjIndex,
-    zspage::PagesPinned,
 };
 use core::cell::Cell;
 
@@ -61,7 +60,8 @@ impl ListedZspage<'_> {
     /// Takes a free slot. `None` if there is none.
     #[inline]
     pub(crate) fn take_slot(&self) -> Option<ObjIndex> {
-        let (slots, bitmap, spec) = (self.slots(), self.bitmap(), self.zspage().spec());
+        let (slots, bitmap) = (self.slots(), self.parts().bitmap());
+        let spec = self.zspage().spec();
         if slots.membership.get() == Membership::Unlisted {
             return None;
         }
@@ -83,7 +83,7 @@ impl ListedZspage<'_> {
     #[inline]
     pub(crate) fn put_slot(&self, index: ObjIndex) -> bool {
         let (word, mask) = bit(index);
-        match self.bitmap().get(word) {
+        match self.parts().bitmap().get(word) {
             Some(bits) if bits.get() & mask != 0 => bits.set(bits.get() & !mask),
             _ => return false,
         }
@@ -99,13 +99,13 @@ impl ListedZspage<'_> {
     #[cfg(debug_assertions)]
     pub(crate) fn is_used(&self, index: ObjIndex) -> bool {
         let (word, mask) = bit(index);
-        let bits = self.bitmap().get(word);
+        let bits = self.parts().bitmap().get(word);
         bits.is_some_and(|bits| bits.get() & mask != 0)
     }
 
     /// The first slot in use, from word `from` of the bitmap on, and its word.
     pub(crate) fn used_slot(&self, from: usize) -> Option<(ObjIndex, usize)> {
-        let (bitmap, spec) = (self.bitmap(), self.zspage().spec());
+        let (bitmap, spec) = (self.parts().bitmap(), self.zspage().spec());
         (from..bitmap.len()).find_map(|word| {
             let bit = bitmap.get(word)?.get().trailing_zeros();
             Some((object(word, bit, spec)?, word))

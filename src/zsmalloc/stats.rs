@@ -88,8 +88,10 @@ const EVENTS: [(Event, &str, bool); 11] = [
     (Event::FreeRetries, "free_retries", true),
 ];
 
-/// What a pool has counted since it was made.
-pub(crate) struct Counters {
+/// What a pool counts (`struct zs_pool_stats`): what all processors share, and so write seldom.
+pub(crate) struct PoolStats {
+    /// Pages of all zspages.
+    pages: Counter,
     events: [Counter; EVENTS.len()],
     /// Zspages that have begun to wait for a grace period, and those that have ended.
     rcu_queued: Counter,
@@ -97,10 +99,11 @@ pub(crate) struct Counters {
     rcu_peak: Counter,
 }
 
-impl Counters {
+impl PoolStats {
     /// Counters at 0.
     pub(crate) const fn new() -> Self {
         Self {
+            pages: Counter::new(),
             events: [const { Counter::new() }; EVENTS.len()],
             rcu_queued: Counter::new(),
             rcu_freed: Counter::new(),
@@ -119,6 +122,21 @@ impl Counters {
         self.events[event as usize].get()
     }
 
+    /// Pages there are.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.get()
+    }
+
+    /// A zspage of `n` pages has been made.
+    pub(super) fn add_pages(&self, n: usize) {
+        self.pages.add(n);
+    }
+
+    /// The `n` pages of a zspage have been freed.
+    pub(super) fn sub_pages(&self, n: usize) {
+        self.pages.sub(n);
+    }
+
     /// A zspage begins to wait for a grace period.
     pub(super) fn rcu_queued(&self) {
         let queued = self.rcu_queued.add(1);
@@ -131,8 +149,8 @@ impl Counters {
         self.rcu_freed.add(1);
     }
 
-    /// Adds what `pool` has counted. The peak becomes the highest that a single pool has had.
-    pub(crate) fn absorb(&self, pool: &Counters) {
+    /// Adds what has happened in `pool`. The peak becomes the highest that a single pool has had.
+    pub(crate) fn absorb(&self, pool: &PoolStats) {
         for (sum, counter) in self.events.iter().zip(&pool.events) {
             sum.add(counter.get());
         }
@@ -173,7 +191,7 @@ impl Pool {
         writeln!(out, "pages_used {}", self.total_pages())?;
         writeln!(out, "objects {}", self.objects())?;
         writeln!(out, "zspages {}", self.zspages())?;
-        self.counters().write_to(out, false)
+        self.stats().write_to(out, false)
     }
 
     /// Writes the file `classes`, in the columns of C zsmalloc's (`zs_stats_size_show()`). May sleep.

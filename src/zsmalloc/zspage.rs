@@ -16,8 +16,8 @@ use super::{class::SizeClass, geometry::ClassSpec, list::Link, slots::Slots};
 use crate::sys::{
     init::{pin_data, pin_init, PinInit},
     lock::RwLock,
-    page::{LockedPage, Page},
-    rcu,
+    page::{LockedPage, PageSlot},
+    rcu::{self, ReadSection},
 };
 use core::{
     cell::Cell,
@@ -73,13 +73,11 @@ impl Zspage {
     ///
     /// # Safety
     ///
-    /// `memory` has [`zspage_size`] bytes for the class, aligned to [`ZSPAGE_ALIGN`], which the caller
-    /// owns. The class outlives the zspage.
+    /// `memory` came from the cache of the class, and is nobody else's. The class outlives the zspage.
     pub(super) unsafe fn init(memory: NonNull<u8>, class: &SizeClass) -> NonNull<Self> {
         let zspage = memory.cast::<Self>();
-        // SAFETY: The memory is ours, and has room and alignment. `Option<Page>` is a pointer, and
-        // `None` the null one, so zeroes make pages that are not there as well as an empty bitmap.
-        // The struct cannot fail to be made.
+        // SAFETY: The memory has room and alignment. `PageSlot` is a pointer, and one without a page
+        // the null one, so zeroes make pages that are not there as well as an empty bitmap.
         // INVARIANT: As the caller promises; no object is in use.
         let made = unsafe {
             memory.as_ptr().write_bytes(0, zspage_size(class.spec()));
@@ -88,6 +86,21 @@ impl Zspage {
         match made {
             Ok(()) => zspage,
             Err(never) => match never {},
+        }
+    }
+
+    /// Gives the memory of a zspage back. The pages are gone.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the zspage any more.
+    pub(super) unsafe fn free_memory(this: NonNull<Self>) {
+        // SAFETY: As the caller promises. By the type invariant the class outlives the zspage, whose
+        // memory came from its cache.
+        unsafe {
+            let cache = ZspageRef::new(this).class().cache();
+            ptr::drop_in_place(this.as_ptr());
+            cache.free(this.cast());
         }
     }
 
@@ -101,7 +114,7 @@ impl Zspage {
     }
 }
 
-/// A zspage, and all that lies behind its struct.
+/// A zspage, and all that lies behind its struct; but of it only what does not change.
 ///
 /// # Invariants
 ///
@@ -128,15 +141,23 @@ impl<'a> ZspageRef<'a> {
         }
     }
 
+    /// The zspage that `page` belongs to, which lives as long as `rcu`; `None` once the page has been
+    /// freed.
+    pub(super) fn of_page(page: &LockedPage<'_>, rcu: &'a ReadSection) -> Option<Self> {
+        let owner = page.owner(rcu)?.cast();
+        // SAFETY: Published in `page->private`, and so a zspage; RCU keeps it.
+        Some(unsafe { Self::new(owner) })
+    }
+
     /// Its address.
     #[inline]
-    pub(crate) fn as_non_null(self) -> NonNull<Zspage> {
+    pub(super) fn as_non_null(self) -> NonNull<Zspage> {
         self.zspage
     }
 
     /// Whether `other` is the same zspage.
     #[inline]
-    pub(crate) fn is(self, other: ZspageRef<'_>) -> bool {
+    pub(super) fn is(self, other: ZspageRef<'_>) -> bool {
         self.zspage == other.zspage
     }
 
@@ -159,118 +180,91 @@ impl<'a> ZspageRef<'a> {
         self.class().spec()
     }
 
-    /// Its links, for the list it is on.
-    #[inline]
-    pub(super) fn link(self) -> &'a Link {
-        &self.header().link
-    }
-
     /// The lock that pins objects and pages to each other.
     #[inline]
-    pub(crate) fn lock(self) -> &'a RwLock {
+    pub(super) fn lock(self) -> &'a RwLock {
         &self.header().lock
     }
 
-    /// What the class lock protects.
+    /// Its pages, to look at.
     ///
     /// # Safety
     ///
-    /// For `'a` this task holds the class lock.
+    /// For `'a` no page is replaced: this task has the class lock, or the zspage's.
     #[inline]
-    pub(super) unsafe fn slots(self) -> &'a Slots {
-        &self.header().slots
+    pub(super) unsafe fn pages(self) -> &'a [PageSlot] {
+        self.tail(0, self.spec().pages())
     }
 
-    /// The bitmap of the objects in use.
+    /// All of it.
     ///
     /// # Safety
     ///
-    /// For `'a` this task holds the class lock.
+    /// For `'a` this task has the class lock, or is the only one who knows of the zspage or may use
+    /// it.
     #[inline]
-    pub(super) unsafe fn bitmap(self) -> &'a [Cell<usize>] {
-        // SAFETY: By the invariants the words are there, as zeroes from the beginning. As the caller
-        // promises nobody else uses them.
-        unsafe { slice::from_raw_parts(self.tail(self.spec().pages()), self.spec().bitmap_words()) }
+    pub(super) unsafe fn parts(self) -> ZspageParts<'a> {
+        // INVARIANT: As the caller promises.
+        ZspageParts(self)
     }
 
-    /// The word that holds the handle of a huge object; `None` in any other class.
-    ///
-    /// # Safety
-    ///
-    /// For `'a` this task holds the class lock.
+    /// Words behind the struct, as what the class says that they are.
     #[inline]
-    pub(super) unsafe fn huge_handle(self) -> Option<&'a Cell<usize>> {
-        let spec = self.spec();
-        if spec.is_huge() {
-            // SAFETY: As above.
-            Some(unsafe { &*self.tail(spec.pages().wrapping_add(spec.bitmap_words())) })
-        } else {
-            None
-        }
-    }
-
-    /// Its pages; `None` only while it is being made or freed.
-    ///
-    /// # Safety
-    ///
-    /// For `'a` no other task replaces a page.
-    #[inline]
-    pub(super) unsafe fn pages(self) -> &'a [Cell<Option<Page>>] {
-        // SAFETY: By the invariants the pointers are there, as NULL from the beginning. As the caller
-        // promises nobody changes them.
-        unsafe { slice::from_raw_parts(self.tail(0), self.spec().pages()) }
-    }
-
-    /// Looks at page number `index`. `None` only if there is no such page.
-    #[inline]
-    fn look_at_page<T>(
-        self,
-        _pinned: &(impl PagesPinned + ?Sized),
-        index: usize,
-        look: impl FnOnce(&Page) -> T,
-    ) -> Option<T> {
-        // SAFETY: As `_pinned` proves no other task replaces a page; nor do we, in `look`.
-        unsafe { (*self.pages().get(index)?.as_ptr()).as_ref() }.map(look)
-    }
-
-    /// Address of a word behind the struct; in bounds if the class has so many.
-    #[inline]
-    fn tail<T>(self, index: usize) -> *const T {
+    fn tail<T>(self, first: usize, len: usize) -> &'a [T] {
         let start = self.zspage.as_ptr().wrapping_add(1).cast::<usize>();
-        start.wrapping_add(index).cast::<T>().cast_const()
+        // SAFETY: Called below and above with numbers of the class and the type that belongs to them,
+        // which is a cell of the size of a word. By the type invariant the memory is there, as zeroes
+        // from the beginning.
+        unsafe { slice::from_raw_parts(start.wrapping_add(first).cast(), len) }
     }
 }
 
-/// Proof that the pages of a zspage are not replaced: the class lock, or the zspage's lock held
-/// shared.
+/// A zspage, and all that lies behind its struct, with what only one task at a time may use.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// While a value exists, no other task replaces a page of [`Self::zspage`].
-pub(crate) unsafe trait PagesPinned {
-    /// Which zspage.
-    fn zspage(&self) -> ZspageRef<'_>;
+/// For `'a` this task has the class lock, or is the only one who knows of the zspage or may use it.
+#[derive(Clone, Copy)]
+pub(super) struct ZspageParts<'a>(ZspageRef<'a>);
 
-    /// Where page number `index` is mapped. `None` only if there is no such page.
+impl<'a> ZspageParts<'a> {
+    /// The zspage.
     #[inline]
-    fn page_address(&self, index: usize) -> Option<NonNull<u8>> {
-        self.zspage().look_at_page(self, index, Page::address)
+    pub(super) fn zspage(self) -> ZspageRef<'a> {
+        self.0
     }
 
-    /// Whether page number `index` is `page`.
-    fn page_is(&self, index: usize, page: &LockedPage<'_>) -> bool {
-        let is = self.zspage().look_at_page(self, index, |own| own.is(page));
-        is.unwrap_or(false)
+    /// Its links, for the list it is on.
+    #[inline]
+    pub(super) fn link(self) -> &'a Link {
+        &self.0.header().link
     }
 
-    /// Whether page number `index` names the zspage as its owner.
-    #[cfg(debug_assertions)]
-    fn page_names_zspage(&self, index: usize) -> bool {
-        let zspage = self.zspage().as_non_null().cast();
-        let names = |own: &Page| own.names(zspage);
-        self.zspage()
-            .look_at_page(self, index, names)
-            .unwrap_or(false)
+    /// How many of its objects are in use, and which list it is on.
+    #[inline]
+    pub(super) fn slots(self) -> &'a Slots {
+        &self.0.header().slots
+    }
+
+    /// The bitmap of the objects in use.
+    #[inline]
+    pub(super) fn bitmap(self) -> &'a [Cell<usize>] {
+        let spec = self.0.spec();
+        self.0.tail(spec.pages(), spec.bitmap_words())
+    }
+
+    /// Its pages.
+    #[inline]
+    pub(super) fn pages(self) -> &'a [PageSlot] {
+        self.0.tail(0, self.0.spec().pages())
+    }
+
+    /// The word that holds the handle of a huge object; `None` in any other class.
+    #[inline]
+    pub(super) fn huge_handle(self) -> Option<&'a Cell<usize>> {
+        let spec = self.0.spec();
+        let behind = spec.pages().wrapping_add(spec.bitmap_words());
+        self.0.tail(behind, usize::from(spec.is_huge())).first()
     }
 }
 
@@ -286,25 +280,12 @@ unsafe impl rcu::Deferred for Zspage {
     }
 
     unsafe fn free(this: NonNull<Self>) {
-        // SAFETY: A grace period has passed, nobody uses the zspage.
-        let class = unsafe { ZspageRef::new(this) }.class();
-        // SAFETY: As above.
-        unsafe { Self::free_memory(this, class) };
-        class.pool().counters().rcu_freed();
-    }
-}
-
-impl Zspage {
-    /// Gives the memory back. The pages are gone.
-    ///
-    /// # Safety
-    ///
-    /// The zspage is of `class`; nobody uses it any more.
-    pub(super) unsafe fn free_memory(this: NonNull<Self>, class: &SizeClass) {
-        // SAFETY: As the caller promises; the memory came from this cache.
-        unsafe {
-            ptr::drop_in_place(this.as_ptr());
-            class.cache().free(this.cast());
-        }
+        // SAFETY: A grace period has passed, nobody uses the zspage. The class outlives it.
+        let class = unsafe {
+            let class = ptr::from_ref(ZspageRef::new(this).class());
+            Self::free_memory(this);
+            &*class
+        };
+        class.pool_stats().rcu_freed();
     }
 }

@@ -13,7 +13,7 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use std::{cell::RefCell, collections::BTreeSet, pin::Pin};
+use std::{cell::RefCell, collections::BTreeSet};
 
 /// The chain sizes that the module takes.
 const CHAIN_SIZES: std::ops::RangeInclusive<usize> = 4..=16;
@@ -283,7 +283,7 @@ fn objects_outlive_a_pool_that_is_destroyed() {
 
         // Still there: so that the test itself leaks nothing.
         // SAFETY: Leaked by `destroy()`, and nobody else has it.
-        let pool = unsafe { Pin::new_unchecked(crate::sys::alloc::Box::from_raw(raw)) };
+        let pool = unsafe { crate::sys::alloc::Box::from_raw(raw) };
         for handle in handles {
             pool.free(handle);
         }

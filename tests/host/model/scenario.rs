@@ -20,7 +20,6 @@ use crate::{
     zsmalloc::{Event, Handle, Pool},
 };
 use std::{
-    pin::Pin,
     ptr::NonNull,
     sync::{atomic::Ordering, Arc},
 };
@@ -36,7 +35,7 @@ pub(crate) const SPANNING: usize = PAGE_SIZE / 4 * 3 - 8;
 
 /// A pool that threads of a model share. They have all ended when it is destroyed.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<Option<Pin<Box<Pool>>>>>, NonNull<Pool>);
+pub(crate) struct Shared(Arc<Mutex<Option<Box<Pool>>>>, NonNull<Pool>);
 
 // SAFETY: Pools are shared by threads.
 unsafe impl Send for Shared {}
@@ -123,7 +122,7 @@ impl Shared {
             (Event::CompactSkippedMapped, "compaction skipped"),
             (Event::ObjectsCompacted, "compacted"),
         ] {
-            if self.get().counters().get(event) > 0 {
+            if self.get().stats().get(event) > 0 {
                 world().note(what);
             }
         }
@@ -140,6 +139,11 @@ pub(crate) struct Object {
     seed: u8,
 }
 
+// SAFETY: A handle belongs to no thread; its word is atomic.
+unsafe impl Send for Object {}
+// SAFETY: As above.
+unsafe impl Sync for Object {}
+
 impl Object {
     /// Its handle.
     pub(crate) fn handle(&self) -> &Handle {
@@ -149,7 +153,7 @@ impl Object {
     /// The handle's word, as memory.
     fn memory(&self) -> &AtomicUsize {
         // SAFETY: The object is allocated, and the word with it.
-        unsafe { &*(self.handle.to_header() as *const AtomicUsize) }
+        unsafe { &*(self.handle.as_number() as *const AtomicUsize) }
     }
 
     /// The contents of the handle's word.

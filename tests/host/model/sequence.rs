@@ -17,7 +17,7 @@ use crate::{
     },
     zsmalloc::{Error, Event, Handle, Pool},
 };
-use std::{pin::Pin, ptr::NonNull, sync::atomic::Ordering};
+use std::{ptr::NonNull, sync::atomic::Ordering};
 
 /// Objects that may be mapped at a time: one on each of so many other CPUs.
 const CPUS: usize = 3;
@@ -74,7 +74,7 @@ struct Object {
 
 /// A pool, and what should be in it.
 pub(crate) struct Machine {
-    pool: Option<Pin<Box<Pool>>>,
+    pool: Option<Box<Pool>>,
     objects: Vec<Object>,
     /// For each CPU what it has mapped.
     holds: [Option<(NonNull<u8>, usize)>; CPUS],
@@ -408,7 +408,7 @@ impl Machine {
             (Event::CompactSkippedMapped, "compaction skipped"),
             (Event::ObjectsCompacted, "compacted"),
         ] {
-            if pool.counters().get(event) > 0 {
+            if pool.stats().get(event) > 0 {
                 world().note(what);
             }
         }

@@ -81,9 +81,9 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok(TORTURE),
         edits: &[Edit {
             file: "zsmalloc/class.rs",
-            from: "if unsafe { zspage.slots() }.membership.get() == Membership::Unlisted {",
+            from: "if parts.slots().membership.get() == Membership::Unlisted {",
             to: "if !crate::mutant(\"no-unlisted-check\") \
-                     && unsafe { zspage.slots() }.membership.get() == Membership::Unlisted {",
+                     && parts.slots().membership.get() == Membership::Unlisted {",
         }],
     },
     Mutant {
@@ -123,11 +123,11 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok("guest/run zpool-refusals"),
         edits: &[Edit {
             file: "zsmalloc/owned.rs",
-            from: "unsafe { rcu::free_deferred(self.0) };",
+            from: "unsafe { rcu::free_deferred(self.0 .0) };",
             to: "if crate::mutant(\"free-without-rcu\") {
-                         unsafe { <Zspage as rcu::Deferred>::free(self.0) };
+                         unsafe { <Zspage as rcu::Deferred>::free(self.0 .0) };
                      } else {
-                         unsafe { rcu::free_deferred(self.0) };
+                         unsafe { rcu::free_deferred(self.0 .0) };
                      }",
         }],
     },
@@ -154,11 +154,11 @@ pub const MUTANTS: &[Mutant] = &[
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "page.set(Some(Page::alloc(gfp)?));",
-                to: "page.set(Some(match early.take() {
+                from: "page.replace(Page::alloc(gfp)?);",
+                to: "page.replace(match early.take() {
                          Some(page) => page,
                          None => Page::alloc(gfp)?,
-                     }));",
+                     });",
             },
         ],
     },
@@ -214,14 +214,21 @@ pub const MUTANTS: &[Mutant] = &[
         harmful: true,
         models: &["free_of_the_last_object_against_migrate"],
         guest: Err("a grace period would have to end between two instructions"),
-        edits: &[Edit {
-            file: "zsmalloc/migration.rs",
-            from: "let guard = zspage.class().lock();",
-            to: "if crate::mutant(\"migrate-leaves-rcu-early\") {
+        edits: &[
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "ZspageRef::of_page(old, &rcu)",
+                to: "ZspageRef::of_page(old, unsafe { &*core::ptr::from_ref(&rcu) })",
+            },
+            Edit {
+                file: "zsmalloc/migration.rs",
+                from: "let guard = zspage.class().lock();",
+                to: "if crate::mutant(\"migrate-leaves-rcu-early\") {
                          drop(rcu);
                      }
                      let guard = zspage.class().lock();",
-        }],
+            },
+        ],
     },
     Mutant {
         name: "zspage-lock-first",
@@ -234,8 +241,8 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/migration.rs",
-                from: "    let counters = zspage.class().pool().counters();\n",
-                to: "    let counters = zspage.class().pool().counters();
+                from: "    let stats = zspage.class().pool_stats();\n",
+                to: "    let stats = zspage.class().pool_stats();
                      let mut first = None;
                      if crate::mutant(\"zspage-lock-first\") {
                          first = zspage.lock().try_write();
@@ -294,17 +301,17 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "for page in new.pages() {",
-                to: "for page in new.pages() {
+                from: "for page in new.0.parts().pages() {",
+                to: "for page in new.0.parts().pages() {
                          if crate::mutant(\"page-counter\") {
-                             class.pool().count_pages(1);
+                             class.pool_stats().add_pages(1);
                          }",
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "        self.zspage().class().pool().count_pages(self.pages().len());",
+                from: "        stats.add_pages(parts.pages().len());",
                 to: "        if !crate::mutant(\"page-counter\") {
-                         self.zspage().class().pool().count_pages(self.pages().len());
+                         stats.add_pages(parts.pages().len());
                      }",
             },
         ],
@@ -317,11 +324,11 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Err("only takes longer"),
         edits: &[Edit {
             file: "zsmalloc/owned.rs",
-            from: "        unsafe { Zspage::free_memory(self.0, ZspageRef::new(self.0).class()) };",
+            from: "        unsafe { Zspage::free_memory(self.0 .0) };",
             to: "        if crate::mutant(\"new-zspage-through-rcu\") {
-                         unsafe { rcu::free_deferred(self.0) };
+                         unsafe { rcu::free_deferred(self.0 .0) };
                      } else {
-                         unsafe { Zspage::free_memory(self.0, ZspageRef::new(self.0).class()) };
+                         unsafe { Zspage::free_memory(self.0 .0) };
                      }",
         }],
     },

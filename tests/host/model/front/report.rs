@@ -2,7 +2,7 @@
 
 //! What `src/front/migrate.rs` wants of the front end.
 
-use crate::zsmalloc::Counters;
+use crate::zsmalloc::PoolStats;
 
 /// Counters of the module.
-pub(crate) static TOTALS: Counters = Counters::new();
+pub(crate) static TOTALS: PoolStats = PoolStats::new();

@@ -4,9 +4,7 @@
 
 use super::init::PinInit;
 use crate::host::{context, heap, world};
-use std::{
-    alloc::Layout, convert::Infallible, marker::PhantomData, ops::Deref, pin::Pin, ptr::NonNull,
-};
+use std::{alloc::Layout, convert::Infallible, marker::PhantomData, ops::Deref, ptr::NonNull};
 
 pub(crate) use std::sync::Arc;
 
@@ -59,17 +57,12 @@ impl<T> Drop for Box<T> {
     }
 }
 
-pub(crate) fn pinned<T>(value: impl PinInit<T, NoMemory>) -> Result<Pin<Box<T>>, NoMemory> {
+pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
     context::assert_may_sleep("kmalloc()");
-    let memory = heap::alloc(BOX, Layout::new::<T>()).ok_or(NoMemory)?;
-    // SAFETY: Just allocated for it; it does not move.
-    unsafe {
-        if let Err(error) = value.__pinned_init(memory.cast().as_ptr()) {
-            heap::free(BOX, memory);
-            return Err(error);
-        }
-        Ok(Pin::new_unchecked(Box(memory.cast(), PhantomData)))
-    }
+    let memory = heap::alloc(BOX, Layout::new::<T>()).ok_or(NoMemory)?.cast();
+    // SAFETY: Just allocated for it.
+    unsafe { memory.write(value) };
+    Ok(Box(memory, PhantomData))
 }
 
 pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, NoMemory> {
