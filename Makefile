@@ -32,7 +32,7 @@ help:
 	@echo
 	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
 	@echo 'PAGE_SIZE=4K|16K|64K   now $(PAGE_SIZE); x86_64 has 4K only'
-	@echo 'FLAVOR=release|debug   now $(FLAVOR); for torture also race, rt, nosmp, nocompaction'
+	@echo 'FLAVOR=release|debug   now $(FLAVOR); for torture also cfi, race, rt, nosmp, nocompaction'
 	@echo 'KDIR=DIR   a kernel build directory of your own, for make module'
 	@echo 'JOBS=N   now $(JOBS)'
 

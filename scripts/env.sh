@@ -9,18 +9,16 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/zsmalloc_rs
 
 LINUX=6.12
 BINDGEN_VERSION=0.73.2
-VNG_VERSION=1.42
 
 ARCH=${ARCH:-x86_64}
 # 4K, 16K or 64K, of which x86_64 has the first
 PAGE_SIZE=${PAGE_SIZE:-4K}
 FLAVOR=${FLAVOR:-release}
 # kernel/$FLAVOR.config
-FLAVORS_ALL="release debug race rt nocompaction nosmp"
+FLAVORS_ALL="release debug cfi race rt nocompaction nosmp"
 JOBS=${JOBS:-$(nproc)}
 
 BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
-VNG_ROOT=$CACHE/virtme-ng-$VNG_VERSION
 
 # The kernel's Rust is built with the distribution's toolchain, whatever rustup
 # or pyenv has put in front of it.

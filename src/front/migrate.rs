@@ -19,7 +19,8 @@ use kernel::{
 /// What our pages carry in `page->mapping`.
 pub(crate) static MOVABLE_OPERATIONS: bindings::movable_operations = bindings::movable_operations {
     isolate_page: Some(isolate),
-    migrate_page: Some(migrate),
+    // Calls `migrate()`; its type is that of the table, which has an enum.
+    migrate_page: Some(bindings::zs_rs_hook_migrate),
     putback_page: Some(putback),
 };
 
@@ -50,6 +51,7 @@ unsafe extern "C" fn isolate(page: *mut bindings::page, _mode: bindings::isolate
 /// # Safety
 ///
 /// Called by `mm/migrate.c`, with references to both pages and both locks held.
+#[export_name = "zs_rs_migrate"]
 unsafe extern "C" fn migrate(
     new: *mut bindings::page,
     old: *mut bindings::page,
@@ -70,6 +72,15 @@ unsafe extern "C" fn migrate(
         }
     }
 }
+
+// `hooks.c` calls it by the same type.
+const _: () = {
+    if true {
+        bindings::zs_rs_migrate
+    } else {
+        migrate
+    };
+};
 
 /// An isolated page is not migrated after all. Nothing was done to it.
 ///

@@ -103,7 +103,8 @@ const DRIVER: bindings::zpool_driver = bindings::zpool_driver {
     malloc_whole_page: true,
     malloc: Some(malloc),
     free: Some(free),
-    map: Some(map),
+    // Calls `map()`; its type is that of the table, which has an enum.
+    map: Some(bindings::zs_rs_hook_map),
     unmap: Some(unmap),
     total_pages: Some(total_pages),
     #[cfg(ZPOOL_ZRAM_OPS)]
@@ -222,6 +223,7 @@ unsafe extern "C" fn free(zpool: *mut c_void, handle: c_ulong) {
 ///
 /// See [`pool()`]; `handle` came from [`malloc`] of this pool; until [`unmap`] it is not freed, and
 /// nobody else writes its object.
+#[export_name = "zs_rs_map"]
 unsafe extern "C" fn map(
     zpool: *mut c_void,
     handle: c_ulong,
@@ -241,6 +243,15 @@ unsafe extern "C" fn map(
         None => ptr::null_mut(),
     }
 }
+
+// `hooks.c` calls it by the same type.
+const _: () = {
+    if true {
+        bindings::zs_rs_map
+    } else {
+        map
+    };
+};
 
 /// Ends what [`map`] began, on the same CPU.
 ///

@@ -7,13 +7,7 @@
 #ifndef _ZSMALLOC_RS_BINDINGS_H
 #define _ZSMALLOC_RS_BINDINGS_H
 
-/* zpool.h does not stand alone. */
-#include <linux/types.h>
-#include <linux/list.h>
-#include <linux/mm.h>
-#include <linux/migrate.h>
-#include <linux/zpool.h>
-
+#include "hooks.h"
 #include "shim.h"
 
 #endif /* _ZSMALLOC_RS_BINDINGS_H */

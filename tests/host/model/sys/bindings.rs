@@ -23,6 +23,24 @@ pub(crate) struct movable_operations {
     pub(crate) putback_page: Option<unsafe extern "C" fn(*mut page)>,
 }
 
+unsafe extern "C" {
+    pub(crate) fn zs_rs_migrate(new: *mut page, old: *mut page, mode: migrate_mode) -> c_int;
+}
+
+/// As in `src/sys/hooks.c`.
+///
+/// # Safety
+///
+/// That of the hook.
+pub(crate) unsafe extern "C" fn zs_rs_hook_migrate(
+    new: *mut page,
+    old: *mut page,
+    mode: migrate_mode,
+) -> c_int {
+    // SAFETY: As the caller promises.
+    unsafe { zs_rs_migrate(new, old, mode) }
+}
+
 unsafe extern "C-unwind" {
     pub(crate) fn zs_rs_page_alloc(gfp: u32) -> *mut page;
     pub(crate) fn zs_rs_page_address(page: *mut page) -> *mut c_void;
