@@ -60,6 +60,8 @@ fresh; set_conf ZPOOL
 refused "no zpool" "CONFIG_ZPOOL"
 fresh; set_conf 64BIT
 refused "not 64-bit" "64-bit"
+fresh; set_conf X86_64; set_conf ARM64; set_conf LOONGARCH y
+refused "LoongArch" "addresses may not fit in a handle"
 fresh; set_conf MODULES
 refused "no modules" "CONFIG_MODULES"
 fresh; set_conf RUSTC_VERSION_TEXT '"rustc 1.78.0 (another one)"'
@@ -81,5 +83,11 @@ fresh
 good=0
 KDIR=$k "$top/scripts/module" --check >"$work/out" 2>&1 && good=1
 result "a kernel that can take it is taken" $good
+
+# and whoever does not ask the check is told by the compiler
+good=0
+gcc -E -DCONFIG_64BIT -DCONFIG_LOONGARCH "$top/src/sys/shim.h" >/dev/null 2>"$work/out" ||
+	! grep -q '#error "zsmalloc_rs: addresses of LoongArch do not fit' "$work/out" || good=1
+result "the compiler refuses LoongArch" $good
 echo "1..$n"
 exit $bad

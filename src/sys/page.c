@@ -125,7 +125,8 @@ void zs_rs_page_copy(struct page *to, struct page *from)
  * the last one, and we freeze it, then nobody looks and nobody can begin to,
  * and the mapping may go.  Otherwise it has to stay, and so does our code (see
  * zs_rs_page_disown_all()); free_pages_prepare() clears it with the last
- * reference.
+ * reference.  In a page that memory_failure() has marked it does not, but such a
+ * page is not allocated again: its count stays zero, and nobody can hold it.
  *
  * Return: true if somebody else held the page.
  */
@@ -222,7 +223,7 @@ unsigned long zs_rs_page_disown_all(const struct movable_operations *ops)
 		pfn = node_start_pfn(nid);
 		end = node_end_pfn(nid);
 		for (; pfn < end; pfn++) {
-			if (!(pfn % PAGES_PER_SECTION))
+			if (!(pfn % MAX_ORDER_NR_PAGES))
 				cond_resched();
 			page = pfn_to_online_page(pfn);
 			if (page && disown_page(page, ops))

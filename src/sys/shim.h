@@ -9,6 +9,16 @@
 #ifndef _ZSMALLOC_RS_SHIM_H
 #define _ZSMALLOC_RS_SHIM_H
 
+/*
+ * A handle has no room for the top bits of an address: they have to be equal,
+ * which they are not where physical memory is addressed by windows.
+ */
+#if defined(CONFIG_LOONGARCH)
+#error "zsmalloc_rs: addresses of LoongArch do not fit in a handle"
+#elif !defined(CONFIG_X86_64) && !defined(CONFIG_ARM64)
+#error "zsmalloc_rs: it is not known whether addresses of this architecture fit in a handle"
+#endif
+
 #include <linux/mm.h>
 #include <linux/migrate.h>
 #include <linux/rcupdate.h>

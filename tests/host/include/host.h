@@ -30,12 +30,15 @@ struct page {
 	void *mapping;
 };
 
+/* An architecture that shim.h knows. */
+#define CONFIG_X86_64		1
+
 #define __force
 #define __GFP_HIGHMEM		0x02u
 #define __GFP_MOVABLE		0x08u
 #define PAGE_SHIFT		12	/* page.c makes no use of it */
 #define PAGE_MAPPING_MOVABLE	0x2ul
-#define PAGES_PER_SECTION	64ul
+#define MAX_ORDER_NR_PAGES	64ul
 #define IS_ENABLED(option)	1
 
 enum zone_stat_item { NR_ZSPAGES };
