@@ -75,15 +75,17 @@ step_compact() { compact_memory; }
 step_shrink() { shrink_slabs; }
 step_huge() { huge_pages; }
 
-# A block of memory at random: everything on it that can move has to.
+# A block of memory at random: everything on it that can move has to.  It comes back to
+# the zone that it was in, or the other one would be used up.
 step_offline() {
-	local blocks block
+	local blocks block how=online_kernel
 	blocks=(/sys/devices/system/memory/memory*/state)
 	block=${blocks[RANDOM % ${#blocks[@]}]}
+	[[ $(cat "${block%/*}/valid_zones") != Movable* ]] || how=online_movable
 	if echo offline >"$block" 2>/dev/null; then
 		echo $(($(cat "$work/offlined" 2>/dev/null || echo 0) + 1)) >"$work/offlined"
 		sleep 0.2
-		echo online >"$block" || true
+		echo $how >"$block" || true
 	fi
 }
 
