@@ -84,6 +84,13 @@ birth() {
 		fail "no migration met a zspage that was being made"
 }
 
+# The one who frees is preempted, for long: whoever wants the page must not wait for that.
+preempted() {
+	zt_core
+	delay unlisted
+	zt preempt "rounds=$((40 * SCALE))" "seed=$SEED"
+}
+
 # The module goes while somebody holds pages that it had; they let go later.
 unload() {
 	zt_core
@@ -118,6 +125,7 @@ tap_case "freed and migrated at the same instant" race
 if is_ours; then
 	tap_case "freed while migration has found the zspage and not locked it" race_late
 	tap_case "migrated while the zspage is being made" birth
+	tap_case "migrated while who frees it is preempted" preempted
 	tap_case "unload with pages in other hands" unload
 	tap_case "unload with pages in other hands, while memory is compacted" unload_busy
 fi

@@ -37,6 +37,7 @@ static const struct zt_case zt_cases[] = {
 	{ "birth", zt_case_birth, "migrate pages of zspages that are being made" },
 	{ "race", zt_case_race, "migrate and free at the same instant" },
 	{ "raced", zt_case_raced, "free zspages whose pages somebody holds" },
+	{ "preempt", zt_case_preempt, "migrate pages whose freer is preempted" },
 	{ "raced-release", zt_case_raced_release, "let go of pages that raced hold=1 kept" },
 };
 

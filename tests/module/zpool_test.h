@@ -162,6 +162,7 @@ int zt_case_birth(struct zt_run *run);
 int zt_case_race(struct zt_run *run);
 int zt_case_raced(struct zt_run *run);
 int zt_case_raced_release(struct zt_run *run);
+int zt_case_preempt(struct zt_run *run);
 void zt_session_exit(void);
 
 #endif /* ZPOOL_TEST_H */
