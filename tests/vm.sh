@@ -71,6 +71,18 @@ log 1 'BUG: Bad page state in process a  pfn:1'
 log 1 'list_del corruption. next->prev should be 1, but was 2'
 log 1 'ODEBUG: free active (active state 0) object: 1'
 log 1 'rust_kernel: panicked at a.rs:1:2:'
+expected='zpool_test: expected in zt_double_free: free of what is not allocated'
+warning=('------------[ cut here ]------------' 'zsmalloc_rs: free of what is not allocated (handle 1)'
+	'WARNING: CPU: 0 PID: 1 at shim.c:1 zs_rs_warn+0x1/0x2' ' zt_double_free+0x1/0x2 [zpool_test]'
+	'---[ end trace 0000000000000000 ]---')
+log 0 "$expected"$'\r' "${warning[@]}"
+log 1 "${warning[@]}"
+log 1 "$expected" "${warning[@]}" "${warning[@]}"
+log 1 "$expected" "${warning[@]/zt_double_free/zt_thin}"
+log 1 "$expected" "${warning[@]/not allocated/elsewhere}"
+log 1 "$expected" 'WARNING: CPU: 0 PID: 1 at mm/page_alloc.c:1 f+0x1/0x2'
+log 1 "$expected"
+log 1 "$expected" "${warning[@]:0:3}"
 log 0 'a: page allocation failure: order:0, mode:0xcc0(GFP_KERNEL)'
 log 0 'zram: Added device: zram0'
 

@@ -27,6 +27,7 @@ static const struct zt_case zt_cases[] = {
 	{ "verify", zt_case_verify, "session: verify all objects" },
 	{ "hold", zt_case_hold, "session: keep objects mapped for a while" },
 	{ "drop", zt_case_drop, "session: free all and destroy the pool" },
+	{ "double-free", zt_case_double_free, "session: free an object twice" },
 	{ "abandon", zt_case_abandon, "session: destroy the pool with the objects in it" },
 	{ "stress", zt_case_stress, "threads that share a pool: use, free, compact, migrate" },
 	{ "pools", zt_case_pools, "create, fill, empty and destroy pools in a loop" },

@@ -151,6 +151,7 @@ int zt_case_refill(struct zt_run *run);
 int zt_case_verify(struct zt_run *run);
 int zt_case_hold(struct zt_run *run);
 int zt_case_drop(struct zt_run *run);
+int zt_case_double_free(struct zt_run *run);
 int zt_case_abandon(struct zt_run *run);
 int zt_case_stress(struct zt_run *run);
 int zt_case_pools(struct zt_run *run);
