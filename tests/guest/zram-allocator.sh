@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# /sys/block/zramN/allocator: what it shows, takes and refuses, and that a
-# device is either whole or not there.
+# /sys/block/zramN/allocator: what it shows, takes and refuses, that a device is
+# either whole or not there, and that nobody waits for modprobe but who asked.
+# The default of new devices is in zram-default.
 # shellcheck source=tests/guest/zram-lib.sh
 . "$(dirname "$0")/zram-lib.sh"
 
 shows_default() {
 	new_device
 	[ "$(selected "$sys")" = zsmalloc ] || fail "default: $(cat "$sys/allocator")"
-	grep -qw zbud "$sys/allocator" || fail "zbud is not listed: $(cat "$sys/allocator")"
+	! grep -qwE 'zbud|z3fold' "$sys/allocator" || fail "listed: $(cat "$sys/allocator")"
 	[ "$(wc -l <"$sys/allocator")" = 1 ] || fail "not one line"
 	[ "$(grep -o '\[' "$sys/allocator" | wc -l)" = 1 ] || fail "not one selection"
 }
@@ -32,10 +33,14 @@ refuses() {
 	local long page
 	long=$(string 300 x) page=$(string "$page_size" x)
 	new_device zsmalloc_rs
-	refused "$sys/allocator" EINVAL '\n' ' ' nosuch 'no such' zsmalloc_ ZSMALLOC_RS -1 0 '%s%n' \
-		'zsmalloc_rs\nzsmalloc' 'nosuch\0zsmalloc' ' zsmalloc' "$(string 63 x)" "$(string 64 x)" \
-		"$long" "$page" "$page$long" zbud z3fold
+	refused "$sys/allocator" EINVAL '\n' ' ' ' \t\n' nosuch 'no such' zsmalloc_ ZSMALLOC_RS -1 0 \
+		'%s%n' 'zsmalloc_rs\nzsmalloc' 'nosuch\0zsmalloc' "$(string 63 x)" zbud z3fold
+	refused "$sys/allocator" E2BIG "$(string 64 x)" "$(string 63 x)\n" "$long" "$page" "$page$long"
 	[ "$(selected "$sys")" = zsmalloc_rs ] || fail "selection lost"
+	# blanks around a name are no part of it
+	[ "$(put "$sys/allocator" ' \t zsmalloc \n')" = ok ]
+	[ "$(selected "$sys")" = zsmalloc ] || fail "$(cat "$sys/allocator") is selected"
+	[ "$(put "$sys/allocator" 'zsmalloc_rs')" = ok ]
 	# a string ends with its NUL, for the kernel
 	[ "$(put "$sys/allocator" 'zsmalloc\0_rs')" = ok ]
 	[ "$(selected "$sys")" = zsmalloc ] || fail "$(cat "$sys/allocator") is selected"
@@ -44,8 +49,9 @@ refuses() {
 	echo 8M >"$sys/disksize"
 	[ "$(cat "$sys/initstate")" = 1 ]
 	store "$work/one" "$dev" 1
-	refused "$sys/allocator" EBUSY '\n' nosuch zbud zsmalloc
-	refused "$sys/allocator" EINVAL "$long" "$page" "$page$long"
+	refused "$sys/allocator" EBUSY nosuch zbud zsmalloc
+	refused "$sys/allocator" EINVAL '\n' ' '
+	refused "$sys/allocator" E2BIG "$long" "$page" "$page$long"
 	same "$work/one" "$dev" 1
 }
 
@@ -101,27 +107,125 @@ reset_device() { echo 1 >"$sys/reset"; } 2>/dev/null
 # The module goes away after it was selected, and cannot be loaded again: no
 # pool, so no device, and no module that is counted as used.
 no_half_made_device() {
-	local modprobe
-	modprobe=$(cat /proc/sys/kernel/modprobe)
 	new_device zsmalloc_rs
 	modprobe -r zsmalloc_rs
-	echo /bin/false >/proc/sys/kernel/modprobe
-	if ! (write_fails "$sys/disksize" 8M ENOMEM); then
-		echo "$modprobe" >/proc/sys/kernel/modprobe
-		fail "disksize"
-	fi
+	use_modprobe /bin/false
+	write_fails "$sys/disksize" 8M ENOENT
 	[ "$(selected "$sys")" = zsmalloc_rs ] || fail "selection not shown"
-	echo "$modprobe" >/proc/sys/kernel/modprobe
-	[ "$(cat "$sys/initstate")" = 0 ]
-	[ "$(cat "$sys/disksize")" = 0 ]
-	[ "$(cat "$sys/size")" = 0 ]
-	write_fails "$sys/compact" 1 EINVAL
+	not_set_up
 	# now it can be loaded: the same device works
+	use_modprobe "$real_modprobe"
 	echo 8M >"$sys/disksize"
 	[ "$(cat "$sys/initstate")" = 1 ]
 	make_random "$work/r" 2
 	store "$work/r" "$dev" 1
 	same "$work/r" "$dev" 1
+}
+
+not_set_up() {
+	[ "$(cat "$sys/initstate")" = 0 ] || fail "initialised"
+	[ "$(cat "$sys/disksize")" = 0 ]
+	[ "$(cat "$sys/size")" = 0 ]
+	write_fails "$sys/compact" 1 EINVAL
+}
+
+# What is loaded when the pool is made is not what was there when it was selected:
+# a driver of the same name that does not claim to store whole pages.
+other_build() {
+	new_device zsmalloc_rs
+	rmmod zsmalloc_rs
+	modprobe zpool_plain type=zsmalloc_rs whole_page=0
+	write_fails "$sys/disksize" 8M EINVAL
+	not_set_up
+	write_fails "$sys/allocator" zsmalloc_rs EINVAL
+	[ "$(cat "$sys/allocator")" = "zsmalloc [zsmalloc_rs]" ] || fail "lists $(cat "$sys/allocator")"
+	rmmod zpool_plain || fail "still in use after all that was refused"
+	echo 8M >"$sys/disksize"
+	store "$work/one" "$dev" 0
+	same "$work/one" "$dev" 0
+}
+
+# A modprobe that takes as long as we want, ten seconds at most: it says so if that
+# was not enough, which means that what should not have waited for it has.
+slow_modprobe() {
+	rm -f "$work"/{asked,go,waited}
+	cat >"$work/modprobe" <<-SH
+		#!/bin/bash
+		touch $work/asked
+		for i in {1..100}; do
+			[ ! -e $work/go ] || break
+			sleep 0.1
+		done
+		[ -e $work/go ] || touch $work/waited
+		exec $(cat /proc/sys/kernel/modprobe) "\$@"
+	SH
+	chmod +x "$work/modprobe"
+	use_modprobe "$work/modprobe"
+}
+
+# nobody_waits FILE VALUE: while writing to a device's FILE loads the driver, its other
+# files can be read, and other devices come and go.  It can itself be reset, but neither
+# be removed nor lose the zram module.
+nobody_waits() {
+	local f other=$nr
+	new_device zsmalloc_rs
+	rmmod zsmalloc_rs
+	[ "$1" != allocator ] || echo zsmalloc >"$sys/allocator"
+	slow_modprobe
+	echo "$2" >"$sys/$1" & jobs+=($!)
+	eventually 10 test -e "$work/asked" || fail "modprobe was not run"
+	for f in "$sys"/*; do
+		[ ! -f "$f" ] || [ ! -r "$f" ] || cat "$f" >/dev/null 2>&1 || true
+	done
+	[ "$(cat "$sys/initstate")" = 0 ]
+	echo 1 >"$sys/reset"
+	write_fails /sys/class/zram-control/hot_remove "$nr" EBUSY
+	echo "$other" >/sys/class/zram-control/hot_remove
+	(new_device zsmalloc 4M; remove_device "$nr")
+	! rmmod zram 2>/dev/null || fail "zram was unloaded meanwhile"
+	[ ! -e "$work/waited" ] || fail "waited for modprobe"
+	touch "$work/go"
+	wait "${jobs[0]}" || fail "$2 into $1 failed"
+	jobs=()
+	[ "$(selected "$sys")" = zsmalloc_rs ] || fail "$(cat "$sys/allocator") is selected"
+	[ "$1" = disksize ] || echo 8M >"$sys/disksize"
+	[ "$(cat "$sys/disksize")" = $((8 * MB)) ]
+	store "$work/one" "$dev" 0
+	same "$work/one" "$dev" 0
+}
+
+slow_selection() {
+	new_device zsmalloc 4M
+	nobody_waits allocator zsmalloc_rs
+}
+
+slow_disksize() {
+	new_device zsmalloc 4M
+	nobody_waits disksize 8M
+}
+
+# Five seconds, and all the time somebody reads what can be read.
+five_seconds() {
+	local n=0 start end ms
+	new_device zsmalloc_rs
+	rmmod zsmalloc_rs
+	printf '#!/bin/bash\nsleep 5\nexec %s "$@"\n' "$(cat /proc/sys/kernel/modprobe)" >"$work/modprobe"
+	chmod +x "$work/modprobe"
+	use_modprobe "$work/modprobe"
+	start=$EPOCHREALTIME
+	echo 8M >"$sys/disksize" & jobs+=($!)
+	while [ "$n" -lt 300 ] && [ "$(cat "$sys/initstate")" = 0 ]; do
+		cat "$sys/mm_stat" "$sys/comp_algorithm" "$sys/allocator" >/dev/null
+		n=$((n + 1))
+		sleep 0.1
+	done
+	end=$EPOCHREALTIME
+	wait "${jobs[0]}"
+	jobs=()
+	ms=$(((${end/./} - ${start/./}) / 1000))
+	echo "read $n times in $ms ms"
+	[ "$ms" -ge 5000 ] || fail "modprobe did not take five seconds"
+	[ "$n" -ge 5 ] || fail "only $n reads while modprobe ran"
 }
 
 pins_module() {
@@ -161,14 +265,18 @@ hot_add_remove() {
 
 zram_begin
 make_random "$work/one" 1
-tap_case "the default is zsmalloc, all drivers are listed" shows_default
+tap_case "the default is zsmalloc, what can be selected is listed" shows_default
 tap_case "selecting loads the driver's module" loads_module
 tap_case "unknown names and zbud are refused with EINVAL" refuses
 for a in $ALLOCATORS; do
 	tap_case "EBUSY once initialised, selection kept over a reset ($a)" busy "$a"
 done
 tap_case "selecting while the device is set up, used and reset" selected_meanwhile
-tap_case "no half-made device when the pool cannot be created" no_half_made_device
+tap_case "no half-made device when the driver is gone" no_half_made_device
+tap_case "no pool of a driver that does not store whole pages" other_build
+tap_case "nobody waits for the module of a selection" slow_selection
+tap_case "nobody waits for the module of a pool" slow_disksize
+tap_case "reads while modprobe takes five seconds" five_seconds
 tap_case "a device pins the driver's module" pins_module
 tap_case "zramctl sets up a device and keeps the selection" set_up_by_zramctl
 tap_case "hot_add and hot_remove, again and again" hot_add_remove

@@ -5,7 +5,8 @@
 # test (it is not executable).
 #
 # What a case makes (devices, mounts, swap, loop devices, control groups,
-# background jobs) it puts on the lists below; tear_down takes it away.
+# background jobs) it puts on the lists below, what it sets (modprobe, the default
+# allocator) it sets with the functions below; tear_down takes it all away.
 #
 # Much of what is set here is for those who source this file:
 # shellcheck disable=SC2034
@@ -33,11 +34,27 @@ zram_end() {
 # --- what a case makes, and its end
 
 devices=() mounts=() swaps=() loops=() groups=() jobs=()
+real_modprobe='' real_default=''
+default=/sys/module/zram/parameters/allocator
+
+# use_modprobe PROGRAM: what the kernel runs to load a module, until the case ends
+use_modprobe() {
+	real_modprobe=${real_modprobe:-$(cat /proc/sys/kernel/modprobe)}
+	echo "$1" >/proc/sys/kernel/modprobe
+}
+
+# use_default NAME: the allocator of new devices, until the case ends
+use_default() {
+	real_default=${real_default:-$(cat "$default")}
+	echo "$1" >"$default"
+}
 
 tear_down() {
 	local code=$? x
 	set +e
 	trap - EXIT ERR
+	[ -z "$real_modprobe" ] || echo "$real_modprobe" >/proc/sys/kernel/modprobe
+	[ -z "$real_default" ] || [ ! -e "$default" ] || echo "$real_default" >"$default"
 	{
 		for x in "${jobs[@]}"; do kill "$x"; wait "$x"; done
 		for x in "${swaps[@]}"; do swapoff "$x"; done
@@ -103,7 +120,7 @@ write_fails() {
 	case $3 in
 	EBUSY) want="Device or resource busy" ;;
 	EINVAL) want="Invalid argument" ;;
-	ENOMEM) want="Cannot allocate memory" ;;
+	ENOENT) want="No such file or directory" ;;
 	*) fail "write_fails: $3?" ;;
 	esac
 	if msg=$({ printf '%s' "$2" >"$1"; } 2>&1); then

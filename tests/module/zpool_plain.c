@@ -4,14 +4,26 @@
  * the optional operations.  Objects come from kmalloc(), which takes neither
  * highmem nor movable flags, so a user that passes them without having asked
  * zpool_malloc_support_movable() gets nothing.
+ *
+ * With parameters it is less than that, or stands in for another driver: one of
+ * the same type that does not claim to store whole pages.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/zpool.h>
+
+static char *type = "zpool_plain";
+module_param(type, charp, 0444);
+MODULE_PARM_DESC(type, "Name of the driver");
+
+static bool whole_page = true;
+module_param(whole_page, bool, 0444);
+MODULE_PARM_DESC(whole_page, "Claim to store whole pages");
 
 struct plain_pool {
 	atomic_long_t bytes;
@@ -85,11 +97,9 @@ static u64 plain_total_pages(void *data)
 }
 
 static struct zpool_driver plain_driver = {
-	.type = "zpool_plain",
 	.owner = THIS_MODULE,
 	.create = plain_create,
 	.destroy = plain_destroy,
-	.malloc_whole_page = true,
 	.malloc = plain_malloc,
 	.free = plain_free,
 	.map = plain_map,
@@ -99,6 +109,8 @@ static struct zpool_driver plain_driver = {
 
 static int __init plain_init(void)
 {
+	plain_driver.type = type;
+	plain_driver.malloc_whole_page = whole_page;
 	zpool_register_driver(&plain_driver);
 	return 0;
 }
