@@ -3,12 +3,15 @@
  * What zram costs a page, with the zram module it is given: the whole user
  * space of a guest that bench/zram/overhead boots.
  *
- * For each module in turn, several times over: load it, set up one device,
- * write and read data that compresses, data that does not, and discard it.
- * Each figure is the time stamp counter's: in a guest that counts
- * instructions (QEMU's -icount shift=0) one tick is one instruction.
+ * For each module in turn, ROUNDS times: load it, set up one device, and REPEATS
+ * times write, read and discard data that compresses, and data that does not.
+ * Each figure is the time stamp counter's: in a guest that counts instructions
+ * (QEMU's -icount shift=0) one tick is one instruction, in User Mode Linux it
+ * is time.  It is taken for each request of 1 MiB, and the least of the repeats
+ * counts: what disturbs only adds.
  *
- * Output, one line a measurement: "result MODULE ALGORITHM PHASE PAGES TICKS".
+ * Output, one line a measurement: "result MODULE ALGORITHM PHASE PAGES TICKS",
+ * and "copy FUNCTION TICKS" for a copy of one page.  The modules are in $DIR.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,6 +29,8 @@
 #include <unistd.h>
 
 #define CHUNK 1048576
+#define NOISE_SIZE (4 * CHUNK)
+#define MAX_CHUNKS 64
 #define DEVICE "/dev/zram0"
 #define SYS "/sys/block/zram0/"
 
@@ -35,6 +40,8 @@ static const char *const algorithms[] = { "lzo-rle", "lz4", "zstd" };
 typedef unsigned long long u64;
 
 static long page_size;
+static const char *dir;
+static int repeats;
 
 static void die(const char *what)
 {
@@ -71,14 +78,14 @@ static void set(const char *attr, const char *value)
 	close(fd);
 }
 
-static void load(const char *name)
+static void load(const char *name, const char *parameters)
 {
-	char path[64];
+	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "/zram-%s.ko", name);
+	snprintf(path, sizeof(path), "%s/%s.ko", dir, name);
 	fd = open(path, O_RDONLY);
-	if (fd < 0 || syscall(SYS_finit_module, fd, "num_devices=1", 0))
+	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0))
 		die(path);
 	close(fd);
 }
@@ -89,15 +96,19 @@ static void unload(void)
 		die("delete_module");
 }
 
-static char *read_file(const char *path, size_t *size)
+static char *read_data(size_t *size)
 {
 	struct stat st;
-	char *buf;
-	int fd = open(path, O_RDONLY);
+	char *buf, path[256];
+	int fd;
 
+	snprintf(path, sizeof(path), "%s/data", dir);
+	fd = open(path, O_RDONLY);
 	if (fd < 0 || fstat(fd, &st))
 		die(path);
 	*size = st.st_size / CHUNK * CHUNK;
+	if (*size > MAX_CHUNKS * (size_t)CHUNK)
+		*size = MAX_CHUNKS * (size_t)CHUNK;
 	if (posix_memalign((void **)&buf, CHUNK, *size))
 		die("memory");
 	if (read(fd, buf, *size) != (ssize_t)*size)
@@ -106,97 +117,138 @@ static char *read_file(const char *path, size_t *size)
 	return buf;
 }
 
-static void transfer(int fd, char *buf, size_t size, int out)
+/* Ticks of a request, the least of all repeats, by chunk. */
+enum phase { WRITE, READ, DISCARD, PHASES };
+
+static const char *const phase_names[] = { "write", "read", "free" };
+static u64 least[PHASES][MAX_CHUNKS];
+
+static void request(int fd, enum phase phase, char *buf, size_t chunk)
 {
-	for (size_t at = 0; at < size; at += CHUNK) {
-		ssize_t n = out ? pwrite(fd, buf + at, CHUNK, at) :
-				  pread(fd, buf + at, CHUNK, at);
-		if (n != CHUNK)
-			die(out ? "write" : "read");
+	u64 range[2] = { chunk * CHUNK, CHUNK }, t = ticks();
+	int ok;
+
+	switch (phase) {
+	case WRITE:
+		ok = pwrite(fd, buf + range[0], CHUNK, range[0]) == CHUNK;
+		break;
+	case READ:
+		ok = pread(fd, buf + range[0], CHUNK, range[0]) == CHUNK;
+		break;
+	default:
+		ok = !ioctl(fd, BLKDISCARD, range);
 	}
+	t = ticks() - t;
+	if (!ok)
+		die(phase_names[phase]);
+	if (!least[phase][chunk] || t < least[phase][chunk])
+		least[phase][chunk] = t;
 }
 
-static void discard(int fd, size_t size)
-{
-	u64 range[2] = { 0, size };
-
-	if (ioctl(fd, BLKDISCARD, range))
-		die("discard");
-}
-
-static void print_result(const char *module, const char *alg, const char *data,
-			 const char *what, size_t size, u64 spent)
-{
-	printf("result %s %s %s-%s %zu %llu\n", module, alg, what, data,
-	       size / page_size, spent);
-	fflush(stdout);
-}
-
-/* once to make slabs and page tables, then what is counted */
+/* The first time makes slabs and page tables, and is never the least. */
 static void measure(const char *module, const char *alg, const char *name,
 		    char *data, char *back, size_t size)
 {
 	int fd = open(DEVICE, O_RDWR | O_DIRECT);
-	u64 t[4];
+	size_t chunks = size / CHUNK;
 
 	if (fd < 0)
 		die(DEVICE);
-	memset(back, 0, size);
-	transfer(fd, data, size, 1);
-	discard(fd, size);
-	t[0] = ticks();
-	transfer(fd, data, size, 1);
-	t[1] = ticks();
-	transfer(fd, back, size, 0);
-	t[2] = ticks();
-	discard(fd, size);
-	t[3] = ticks();
-	/* a second write and read, to compare what comes back */
-	transfer(fd, data, size, 1);
-	memset(back, 0xaa, size);
-	transfer(fd, back, size, 0);
-	if (memcmp(data, back, size))
-		die("data came back changed");
-	discard(fd, size);
+	memset(least, 0, sizeof(least));
+	for (int i = 0; i <= repeats; i++) {
+		memset(back, i, size);
+		for (int phase = WRITE; phase < PHASES; phase++) {
+			for (size_t n = 0; n < chunks; n++)
+				request(fd, phase, phase == READ ? back : data, n);
+			if (phase == READ && memcmp(data, back, size))
+				die("data came back changed");
+		}
+	}
 	close(fd);
-	print_result(module, alg, name, "write", size, t[1] - t[0]);
-	print_result(module, alg, name, "read", size, t[2] - t[1]);
-	print_result(module, alg, name, "free", size, t[3] - t[2]);
+	for (int phase = WRITE; phase < PHASES; phase++) {
+		u64 sum = 0;
+
+		for (size_t n = 0; n < chunks; n++)
+			sum += least[phase][n];
+		printf("result %s %s %s-%s %zu %llu\n", module, alg, phase_names[phase],
+		       name, size / page_size, sum);
+	}
 }
 
-static void run(const char *module, const char *alg)
+static void *pages(size_t size)
 {
-	size_t size, random_size = 4 * CHUNK;
-	char *data = read_file("/data", &size);
-	char *random, *back, *noise;
-	u64 x = 88172645463325252ull;
+	void *p;
 
-	if (posix_memalign((void **)&back, CHUNK, size) ||
-	    posix_memalign((void **)&noise, CHUNK, random_size) ||
-	    posix_memalign((void **)&random, CHUNK, random_size))
+	if (posix_memalign(&p, CHUNK, size))
 		die("memory");
-	for (size_t i = 0; i < random_size / 8; i++) {
+	return p;
+}
+
+static u64 *make_noise(size_t size)
+{
+	u64 x = 88172645463325252ull, *noise = pages(size);
+
+	for (size_t i = 0; i < size / sizeof(*noise); i++) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
-		((u64 *)noise)[i] = x;
+		noise[i] = x;
 	}
-	load(module);
+	return noise;
+}
+
+static void run(const char *module, const char *alg, char *text, size_t size)
+{
+	static char *back, *noise;
+	char name[64];
+
+	if (!back) {
+		back = pages(size);
+		noise = (char *)make_noise(NOISE_SIZE);
+	}
+	snprintf(name, sizeof(name), "zram-%s", module);
+	load(name, "num_devices=1");
 	set("comp_algorithm", alg);
 	set("disksize", "64M");
-	measure(module, alg, "text", data, back, size);
-	measure(module, alg, "noise", noise, random, random_size);
+	measure(module, alg, "text", text, back, size);
+	measure(module, alg, "noise", noise, back, NOISE_SIZE);
 	set("reset", "1");
 	unload();
-	free(data);
-	free(back);
-	free(noise);
-	free(random);
+}
+
+/* What copying a page takes, since an emulator counts each step of "rep movs". */
+static void copies(void)
+{
+	static const char *const functions[] = { "copy_page", "memcpy" };
+	char path[128], value[32];
+
+	load("copy", "");
+	for (int i = 0; i < 2; i++) {
+		int fd;
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/sys/module/copy/parameters/%s", functions[i]);
+		fd = open(path, O_RDONLY);
+		n = fd < 0 ? -1 : read(fd, value, sizeof(value) - 1);
+		if (n < 0)
+			die(path);
+		value[n] = '\0';
+		close(fd);
+		printf("copy %s %s", functions[i], value);
+	}
+}
+
+static long number(const char *name, long value)
+{
+	const char *s = getenv(name);
+
+	return s ? atol(s) : value;
 }
 
 int main(void)
 {
-	const char *rounds = getenv("ROUNDS");
+	char *text;
+	size_t size;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mkdir("/sys", 0755);
@@ -204,11 +256,15 @@ int main(void)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	page_size = sysconf(_SC_PAGESIZE);
-	for (int i = rounds ? atoi(rounds) : 3; i > 0; i--)
+	dir = getenv("DIR") ?: "";
+	repeats = number("REPEATS", 1);
+	text = read_data(&size);
+	copies();
+	for (int i = number("ROUNDS", 3); i > 0; i--)
 		for (size_t a = 0; a < 3; a++)
 			/* alternate which one goes first */
 			for (int m = 0; m < 2; m++)
-				run(modules[(m + i) & 1], algorithms[a]);
+				run(modules[(m + i) & 1], algorithms[a], text, size);
 	puts("finished");
 	fflush(stdout);
 	reboot(RB_AUTOBOOT);
