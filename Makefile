@@ -79,7 +79,7 @@ shell:
 clean:
 	rm -rf build
 	find Kbuild src tests/module \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
-		-name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' -o -name '*_generated.rs' \) -delete
+		-name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' -o -name '*_generated.*' \) -delete
 	rm -f *.o *.ko *.mod *.mod.c .*.cmd modules.order Module.symvers
 
 clean-cache:

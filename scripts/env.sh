@@ -34,6 +34,9 @@ die() { note "$*"; exit 1; }
 # clang of the same LLVM as rustc's, so that both agree on the target.
 llvm_version() { /usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'; }
 
+# The module's, which Kbuild has.
+module_version() { sed -n 's/^zs-version := //p' "$TOP/Kbuild"; }
+
 kernel_arch() { # the kernel's name for $ARCH
 	case $ARCH in
 	x86_64) echo x86_64 ;;

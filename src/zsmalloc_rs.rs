@@ -39,8 +39,10 @@ impl kernel::Module for Module {
         page::set_movable_ops(&MOVABLE_OPERATIONS);
         let areas = MapAreas::new()?;
         let debugfs = report::module_dir();
+        let driver = zpool::Driver::register(module);
+        sys::module::log_version();
         Ok(Self {
-            driver: Some(zpool::Driver::register(module)),
+            driver: Some(driver),
             debugfs: Some(debugfs),
             _areas: areas,
         })

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module itself: its parameter, its staying loaded, the names that it is given.
+//! The module itself: its version, its parameter, its staying loaded, the names that it is given.
 
 use super::bindings;
 use core::ffi::{c_char, CStr};
@@ -9,6 +9,12 @@ use core::ffi::{c_char, CStr};
 pub(crate) fn chain_size() -> usize {
     // SAFETY: The parameter is constant once the module is loaded.
     unsafe { bindings::zs_rs_chain_size() as usize }
+}
+
+/// Says in the kernel's log which version of the module is loaded, and on which kernel.
+pub(crate) fn log_version() {
+    // SAFETY: It reads constants only.
+    unsafe { bindings::zs_rs_log_version() };
 }
 
 /// Keeps the module loaded for good, because a pool has been leaked, and lets later pools have its

@@ -82,6 +82,7 @@ void zs_rs_cache_free(struct kmem_cache *cache, void *object);
 unsigned int zs_rs_chain_size(void);
 void zs_rs_leak_pool(void);
 size_t zs_rs_strlen(const char *s);
+void zs_rs_log_version(void);
 typedef unsigned long (*zs_rs_shrink_fn)(struct shrinker *shrinker,
 					 struct shrink_control *sc);
 struct shrinker *zs_rs_shrinker_register(const char *pool_name, void *pool,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Loading and unloading, refusing to unload, and the module's parameter.
+# Loading and unloading, refusing to unload, the module's version and its parameter.
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -82,6 +82,19 @@ chain_size() { # N
 	unloaded
 }
 
+version() {
+	local file in_log dir=/sys/module/zsmalloc_rs
+	file=$(modinfo -F version zsmalloc_rs)
+	[ -n "$file" ] || fail "modinfo shows no version"
+	loaded
+	[ "$(cat $dir/version)" = "$file" ] || fail "loaded is version $(cat $dir/version), not $file"
+	[ "$(cat $dir/srcversion)" = "$(modinfo -F srcversion zsmalloc_rs)" ] ||
+		fail "srcversion is not that of the file"
+	in_log=$(dmesg | grep 'zsmalloc_rs: version' | tail -1)
+	[[ $in_log == *"version $file on Linux $(uname -r)" ]] || fail "the log has '$in_log'"
+	unloaded
+}
+
 default_chain_size() {
 	loaded
 	[ "$(cat /sys/module/zsmalloc_rs/parameters/chain_size)" = 8 ] ||
@@ -133,6 +146,7 @@ tap_begin
 tap_case "load and unload, 20 times" times 20
 tap_case "load, use and unload, 5 times" times 5 pools type=zsmalloc_rs rounds=1 count=200
 tap_case "unload is refused while a pool exists" in_use
+tap_case "version, in the file, in sysfs and in the log" version
 tap_case "chain_size is 8 if not set" default_chain_size
 sizes=$(seq 4 16)
 ! is_debug || sizes="4 16"
