@@ -11,7 +11,7 @@ KDIR ?=
 export ARCH PAGE_SIZE FLAVOR JOBS KDIR
 
 .PHONY: help setup kernel print-kdir module run test test-all check shell \
-	torture test-mutants clean clean-cache
+	torture test-mutants html man clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in Rust zsmalloc, in a virtual machine, and verify it'
@@ -26,6 +26,7 @@ help:
 	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
 	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
 	@echo 'make shell       boot a virtual machine with the module, and give a shell'
+	@echo 'make html man    the documents in build/html, the manual pages in build/man'
 	@echo 'make setup       only install what all of this needs'
 	@echo 'make clean       remove what was built in this tree'
 	@echo 'make clean-cache remove kernels in the cache that this tree no longer uses'
@@ -74,6 +75,9 @@ test-mutants:
 
 shell:
 	@scripts/vm
+
+html man:
+	@scripts/docs $@
 
 # and what a build in the tree itself, with M=, leaves behind
 clean:
