@@ -31,6 +31,30 @@ export LC_ALL=C.UTF-8
 note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { note "$*"; exit 1; }
 
+# progress KEY SECONDS:LINES LOG WHAT CMD…: run CMD, which takes long, and show how far
+# it is.  What it prints goes to LOG; if that is empty it is passed on, and progress is
+# shown while nothing comes.  SECONDS and LINES are those of two cores, until it has been
+# done once: 0 is not known.
+progress() {
+	local key=$1 expect=$2 log=$3 what=$4
+	shift 4
+	mkdir -p "$CACHE/times"
+	local args=(--what "${0##*/}: $what" --times "$CACHE/times/$key" --expect "$expect")
+	if [ -z "$log" ] && [ -n "${ZSM_PROGRESS:-}" ]; then
+		"$@" | cat # somebody above shows it already
+		return
+	elif [ -z "$log" ]; then
+		ZSM_PROGRESS=1 "$@" | "$TOP/scripts/progress" "${args[@]}" || return
+	elif [ ! -x /usr/bin/python3 ]; then
+		"$@" >"$log" 2>&1
+		return
+	else
+		: >"$log"
+		"$@" 2>&1 | "$TOP/scripts/progress" "${args[@]}" --log "$log" || return
+	fi
+	mv "$CACHE/times/$key.new" "$CACHE/times/$key"
+}
+
 # clang of the same LLVM as rustc's, so that both agree on the target.
 llvm_version() { /usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p'; }
 
