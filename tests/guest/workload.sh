@@ -8,6 +8,7 @@
 #
 # Exit code 0 only if all that left RAM was stored by zsmalloc_rs, and is right.
 # COMPRESSOR chooses zswap's compressor, TYPE another zpool type to compare with.
+# RESULTS is a file for lines "name value", of which compare.sh makes columns.
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/guest/zswap-lib.sh
@@ -29,6 +30,23 @@ leave() {
 	[ $code = 0 ] || echo "FAILED: $(cat "$tap_reason")"
 	rm -f "$tap_reason"
 	exit $code
+}
+
+record() { [ -z "${RESULTS:-}" ] || echo "$1 $2" >>"$RESULTS"; }
+# Milliseconds since some time or other.
+now() { echo $((${EPOCHREALTIME/./} / 1000)); }
+seconds() { awk -v ms="$1" 'BEGIN { printf "%.1f", ms / 1000 }'; }
+migrations() { awk '$1 == "pgmigrate_success" { n = $2 } END { print n + 0 }' /proc/vmstat; }
+
+# Merged with others of their size, C zsmalloc's slab caches do not show.
+slab_is_known() { grep -qw slab_nomerge /proc/cmdline; }
+
+# Bytes of slab memory behind the pools of TYPE: handles, zspages.
+slab_bytes() {
+	local names='^zs_rs_'
+	is_ours || names='^(zs_handle|zspage)'
+	awk -v names="$names" -v page="$page_size" \
+		'$1 ~ names { n += $15 * $6 * page } END { print n + 0 }' /proc/slabinfo
 }
 
 row() { printf '  %-34s %s\n' "$1" "$2"; }
@@ -62,6 +80,7 @@ measure() {
 		compressed=$(memfill_compressed)
 		swapped=$(memfill_swapped)
 		objects=$(zswap_objects "$TYPE")
+		slab=$(slab_bytes)
 		if [ "$objects" = "$stored" ] || [ $((tries--)) = 0 ]; then
 			break
 		fi
@@ -77,6 +96,7 @@ report_stored() {
 	row "  original" "$original bytes ($(mib_of $original))"
 	row "  compressed" "$compressed bytes ($(mib_of "$compressed"))"
 	row "  pool" "$pool bytes ($(mib_of "$pool"))"
+	! slab_is_known || row "  slab" "$slab bytes ($(mib_of "$slab"))"
 	row "  density" "$(ratio "$compressed" "$pool") of the pool is data; $(ratio $original "$pool") bytes stored in a byte"
 }
 
@@ -113,6 +133,25 @@ check_disk() {
 	[ $((n + b + to_disk)) = 0 ] || fail "not all was stored by $TYPE"
 }
 
+record_all() {
+	record filled "$memfill_pages"
+	record stored "$stored"
+	record original $((stored * page_size))
+	record compressed "$compressed"
+	record pool "$pool"
+	! slab_is_known || record slab "$slab"
+	record storing $storing
+	record loading $loading
+	record freeing $freeing
+	record moved $(($(migrations) - moved))
+	record verified "$memfill_pages"
+	is_ours || return 0
+	record migrated $(($(counter pages_migrated) - migrated))
+	record busy "$(counter migrate_busy)"
+	record refused $(($(counter migrate_refused_freed) + $(counter migrate_refused_unlisted) +
+		$(counter isolate_refused_freed)))
+}
+
 finish() {
 	memfill_stop
 	swap_off
@@ -123,22 +162,24 @@ finish() {
 }
 
 start
-began=$SECONDS
+moved=$(migrations)
+# More than RAM is being stored while it is filled.
+began=$(now)
 memfill_start "$mib"
 memfill_swap_out
-filling=$((SECONDS - began))
+storing=$(($(now) - began))
 measure
 report_stored
 check_stored
 [ "$stored" -gt 0 ] || fail "zswap stored nothing"
 
 # Reading brings pages back, which drives others out again: both ways are busy.
-began=$SECONDS
+began=$(now)
 background compact_memory
 memfill_verify
 background_stop
+loading=$(($(now) - began))
 integrity
-reading=$((SECONDS - began))
 
 report_life
 check_disk
@@ -146,6 +187,10 @@ if is_ours && has_compaction; then
 	[ "$(counter pages_migrated)" -gt "$migrated" ] || fail "no page was migrated"
 fi
 row "verified" "$memfill_pages of $memfill_pages pages, while memory was compacted"
-row "time" "$filling s to fill and store, $reading s to read back"
+began=$(now)
+memfill_do unmap unmapped
+freeing=$(($(now) - began))
+row "time" "$(seconds $storing) s to fill and store, $(seconds $loading) s to read back, $(seconds $freeing) s to free"
+record_all
 finish
 echo "ok: all of it was stored by $TYPE and came back right"
