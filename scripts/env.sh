@@ -136,12 +136,15 @@ kmake() {
 		make ARCH="$(kernel_arch)" LLVM="-$(llvm_version)" "$@"
 }
 
-# lock NAME: one builder at a time; the lock goes with the process.
+# lock NAME: one at a time; the lock goes with the process.
 lock() {
+	local start=$SECONDS
 	mkdir -p "$CACHE/lock"
 	exec 9>"$CACHE/lock/$1"
 	if ! flock -n 9; then
-		note "waiting for another build of $1"
-		flock 9
+		note "waiting for another $1"
+		until flock -w 60 9; do
+			note "waiting for another $1, for $(((SECONDS - start) / 60)) min"
+		done
 	fi
 }
