@@ -14,8 +14,10 @@ export ARCH PAGE_SIZE FLAVOR JOBS KDIR
 	torture test-mutants html man clean clean-cache
 
 help:
-	@echo 'make run         keep real memory in Rust zsmalloc, in a virtual machine, and verify it'
-	@echo 'make test        the whole test suite; ends with "N passed, N failed, N skipped"'
+	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
+	@echo '                 it and compare; TYPE=zsmalloc_rs or another: that one only'
+	@echo 'make test        the whole test suite; ends with "N passed, N failed, N skipped";'
+	@echo '                 REPORT=FILE.xml writes the results as JUnit, too'
 	@echo
 	@echo 'make check       only the part of make test that needs no virtual machine'
 	@echo 'make torture     MINUTES of everything at once on FLAVOR; SEED and ROUNDS repeat some of it'
