@@ -65,17 +65,19 @@ kernel_arch() { # the kernel's name for $ARCH
 	case $ARCH in
 	x86_64) echo x86_64 ;;
 	arm64) echo arm64 ;;
-	*) die "ARCH=$ARCH: not one of x86_64, arm64" ;;
+	um) echo um ;;
+	*) die "ARCH=$ARCH: not one of x86_64, arm64, um" ;;
 	esac
 }
 
 # Ends the script if there is no kernel for $ARCH with pages of $PAGE_SIZE.
 check_target() {
+	[ "$ARCH" != um ] || [ "$FLAVOR" = release ] || die "FLAVOR=$FLAVOR: um has release only"
 	case $ARCH-$PAGE_SIZE in
-	x86_64-4K | arm64-4K | arm64-16K | arm64-64K) ;;
-	x86_64-*) die "PAGE_SIZE=$PAGE_SIZE: x86_64 has pages of 4K only" ;;
+	um-4K | x86_64-4K | arm64-4K | arm64-16K | arm64-64K) ;;
+	x86_64-* | um-*) die "PAGE_SIZE=$PAGE_SIZE: $ARCH has pages of 4K only" ;;
 	arm64-*) die "PAGE_SIZE=$PAGE_SIZE: not one of 4K, 16K, 64K" ;;
-	*) die "ARCH=$ARCH: not one of x86_64, arm64" ;;
+	*) die "ARCH=$ARCH: not one of x86_64, arm64, um" ;;
 	esac
 }
 
@@ -127,13 +129,17 @@ kernel_image() { # the bootable image below a build directory
 	case $ARCH in
 	x86_64) echo arch/x86/boot/bzImage ;;
 	arm64) echo arch/arm64/boot/Image ;;
+	um) echo linux ;;
 	esac
 }
 
 # make for the kernel, with the toolchain named once.
 kmake() {
+	local more=()
+	# um (bench/) is for the host's own processor; rust/Makefile does not know that
+	[ "$ARCH" != um ] || more=(BINDGEN_TARGET=x86_64-linux-gnu)
 	LIBCLANG_PATH=/usr/lib/llvm-$(llvm_version)/lib \
-		make ARCH="$(kernel_arch)" LLVM="-$(llvm_version)" "$@"
+		make ARCH="$(kernel_arch)" LLVM="-$(llvm_version)" "${more[@]}" "$@"
 }
 
 # lock NAME: one at a time; the lock goes with the process.
