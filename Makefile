@@ -11,7 +11,7 @@ KDIR ?=
 export ARCH PAGE_SIZE FLAVOR JOBS KDIR
 
 .PHONY: help setup kernel print-kdir module run test test-all check shell \
-	torture test-mutants html man clean clean-cache
+	torture test-mutants bench bench-quick html man clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
@@ -22,6 +22,8 @@ help:
 	@echo 'make check       only the part of make test that needs no virtual machine'
 	@echo 'make torture     MINUTES of everything at once on FLAVOR; SEED and ROUNDS repeat some of it'
 	@echo 'make test-mutants   put faults into the module, one at a time: the tests have to find them'
+	@echo 'make bench       speed and memory beside C zsmalloc; ROWS=regular expression for some rows'
+	@echo 'make bench-quick the part of it that takes less than five minutes'
 	@echo 'make test-all    every suite on every flavour, and the two above: hours'
 	@echo
 	@echo 'make kernel      build the kernel of ARCH, PAGE_SIZE and FLAVOR in the cache'
@@ -74,6 +76,14 @@ torture:
 
 test-mutants:
 	@scripts/test-mutants $(NAMES)
+
+bench:
+	@scripts/setup --bench
+	@bench/run $(if $(ROWS),--rows '$(ROWS)') $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-quick:
+	@scripts/setup --bench
+	@bench/run --quick
 
 shell:
 	@scripts/vm

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+"""From results to figures: medians, ratios by round, geometric means."""
+
+import statistics
+from dataclasses import dataclass, field
+
+
+def spread(values):
+    """Median, least and greatest."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+@dataclass
+class Figure:
+    """One line of the table. ratio is ours / C's of the same round; aa is C's / C's."""
+
+    row: object
+    name: str
+    unit: str
+    ours: dict
+    c: dict
+    ratio: dict
+    aa: dict | None = None
+    notes: dict = field(default_factory=dict)
+
+    @property
+    def mean(self):
+        return self.row.mean
+
+    def significant(self):
+        """Is the median outside what C against C gave?"""
+        if self.aa is None:
+            return self.ours != self.c
+        return not self.aa["min"] <= self.ratio["median"] <= self.aa["max"]
+
+
+def _ratios(over, under):
+    return spread([a / b if b else 1.0 for a, b in zip(over, under)])
+
+
+def _figure(row, name, unit, by_variant):
+    c, ours, again = (by_variant.get(v) for v in "cra")
+    return Figure(row, name, unit, spread(ours), spread(c), _ratios(ours, c),
+                  _ratios(again, c) if again else None)
+
+
+def _time(row, results):
+    unit = "instructions" if row.machine == "icount" else "ns"
+    values = {v: [r["ns"] / max(r["ops"], 1) for r in rounds] for v, rounds in results.items()}
+    figure = _figure(row, row.name, f"{unit}/{row.per}", values)
+    # what the work came to, where the allocators may differ in it
+    figure.notes = {v: {k: n for k, n in rounds[-1].items() if k != "ns"}
+                    for v, rounds in results.items()}
+    yield figure
+
+
+def _latency(row, results):
+    for key, name in (("p999", "99.9th percentile"), ("max", "the longest")):
+        values = {v: [r[key] for r in rounds] for v, rounds in results.items()}
+        what = row.name.removeprefix("longest ")
+        yield _figure(row, f"{what}, {name}", "ns", values)
+
+
+def _memory(row, results):
+    for when in ("fresh", "half", "cycled"):
+        for what in ("pages", "total"):
+            values = {}
+            for v in "cr":
+                values[v] = [r[f"{when}_pages"] + (r[f"{when}_slab"] if what == "total" else 0)
+                             for r in results[v]]
+            name = {"fresh": "full", "half": "half freed", "cycled": "after 25 cycles"}[when]
+            yield _figure(row, f"{row.name}: {name}, {'pages' if what == 'pages' else 'pages and slab'}",
+                          "pages", values)
+
+
+def figures(results):
+    """All lines of the table, in the order of the rows."""
+    make = {"time": _time, "latency": _latency, "memory": _memory}
+    for row, by_variant in results.items():
+        yield from make[row.kind](row, by_variant)
+
+
+def geometric_mean(some):
+    """Of the ratios' medians; None without any."""
+    ratios = [f.ratio["median"] for f in some]
+    return statistics.geometric_mean(ratios) if ratios else None

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guests that rows run in.
+
+um: User Mode Linux, native speed, one processor. smp2, smp4: QEMU that translates, a thread of the
+host for each processor. icount: QEMU that counts instructions, one processor.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import plan
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build" / "bench"
+
+MACHINES = {
+    "um": "User Mode Linux, native, one CPU",
+    "smp2": "QEMU, translated, two CPUs, a thread each",
+    "smp4": "QEMU, translated, four CPUs, a thread each",
+    "icount": "QEMU, one CPU, instructions counted",
+}
+
+
+def script(name, *args, arch):
+    """Run one of scripts/, give its output."""
+    env = dict(os.environ, ARCH=arch, FLAVOR="release", PAGE_SIZE="4K")
+    env.pop("KDIR", None)
+    return subprocess.run([TOP / "scripts" / name, *args], env=env, check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def guest_program():
+    """bench/guest, compiled."""
+    program = BUILD / "guest"
+    sources = sorted((TOP / "bench" / "guest").glob("*.c"))
+    subprocess.run(["gcc", "-O2", "-static", "-Wall", "-Wextra", "-o", program, *sources],
+                   check=True)
+    return program
+
+
+class Machine:
+    """A kernel and the modules for it, and how it is booted."""
+
+    def __init__(self, name):
+        self.name = name
+        self.arch = "um" if name == "um" else "x86_64"
+        script("kernel", arch=self.arch)
+        script("module", "--quiet", arch=self.arch)
+        self.kdir = Path(script("kernel", "--print-kdir", arch=self.arch))
+        modules = Path(script("module", "--print-dir", arch=self.arch))
+        self.modules = [modules / "zsmalloc_rs.ko", modules / "bench/module/zpool_bench.ko",
+                        self.kdir / "drivers/block/zram/zram.ko"]
+
+    def version(self):
+        """The kernel's own name for itself."""
+        return (self.kdir / "include/config/kernel.release").read_text().strip()
+
+    def run(self, rows, rounds, data, log):
+        """Boot, go through the plan, give the results."""
+        commands = plan.commands(rows, rounds, data)
+        # not in /tmp, which is another one in the guest
+        with tempfile.TemporaryDirectory(prefix="guest.", dir=BUILD) as directory:
+            boot = _boot_um if self.name == "um" else _boot_qemu
+            lines = boot(self, list(commands), Path(directory), log)
+        return plan.parse(lines, rows)
+
+
+def _write_plan(machine, commands, directory, where):
+    lines = [f"load {where / module.name}" + (" num_devices=1" if "zram" in module.name else "")
+             for module in machine.modules]
+    (directory / "plan").write_text("\n".join(lines + commands) + "\n")
+    for module in machine.modules:
+        shutil.copy(module, directory)
+
+
+def _boot_um(machine, commands, directory, log):
+    """The host's files are the guest's, by hostfs: programs, data, plan, results."""
+    _write_plan(machine, commands, directory, directory)
+    swap = directory / "swap"
+    with swap.open("wb") as file:
+        file.truncate(1 << 30)
+    # UML keeps its memory in a file below TMPDIR: one that is in memory
+    env = dict(os.environ, TMPDIR="/dev/shm")
+    with log.open("wb") as out:
+        subprocess.run(
+            [machine.kdir / "linux", "mem=1800M", "root=/dev/root", "rootfstype=hostfs",
+             "rootflags=/", "rw", f"init={BUILD / 'guest'}", f"ZB_DIR={directory}",
+             f"ubd0={swap}", "con=null", "con0=null,fd:1", "quiet", "panic=1"],
+            env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=7200, check=False)
+    results = directory / "results"
+    return results.read_text().splitlines() if results.exists() else []
+
+
+def _boot_qemu(machine, commands, directory, log):
+    """A user space of one program, which is the first and only thing in an initrd."""
+    root = directory / "root"
+    root.mkdir()
+    _write_plan(machine, commands, root, Path("/"))
+    shutil.copy(BUILD / "guest", root / "init")
+    initrd = directory / "initrd"
+    subprocess.run("find . | cpio --quiet -o -H newc | gzip -1 >../initrd", shell=True, cwd=root,
+                   check=True)
+    if machine.name == "icount":
+        cpus = ["-accel", "tcg,thread=single", "-icount", "shift=0,align=off,sleep=off",
+                "-smp", "1"]
+    else:
+        cpus = ["-accel", "tcg,thread=multi", "-smp", machine.name.removeprefix("smp")]
+    with log.open("wb") as out:
+        subprocess.run(
+            ["qemu-system-x86_64", "-machine", "q35,usb=off", "-cpu", "max", *cpus, "-m", "1G",
+             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+             "-serial", "stdio", "-kernel", machine.kdir / "arch/x86/boot/bzImage",
+             "-initrd", initrd, "-append",
+             "console=ttyS0 quiet panic=-1 oops=panic watchdog_thresh=60"],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=7200, check=False)
+    return log.read_text(errors="replace").splitlines()
