@@ -7,6 +7,7 @@
 #                            guest tests that find most: minutes
 #   tests/arm64.sh --full    the same with all guest tests, and on a processor
 #                            without 52-bit addresses
+#   tests/arm64.sh --build   only kernel, module and the guest's file system
 set -euo pipefail
 # shellcheck source=scripts/env.sh
 . "$(dirname "$0")/../scripts/env.sh"
@@ -18,11 +19,12 @@ name=$(target_name)
 mkdir -p "$logs"
 n=0 bad=0
 
-full='' what="--quick address classes module-load zpool-sizes zpool-migration zpool-refusals"
+full='' guests=1 what="--quick address classes module-load zpool-sizes zpool-migration zpool-refusals"
 case ${1:-} in
 '') ;;
 --full) full=1 what='' ;;
-*) die "usage: $0 [--full]" ;;
+--build) guests='' ;;
+*) die "usage: $0 [--full | --build]" ;;
 esac
 
 result() { # NAME EXIT_CODE
@@ -81,8 +83,14 @@ guest() { # CMD…
 		--log "$logs/$name.console" -- "$@"
 }
 
-if step "set up" "$TOP/scripts/setup" && step "kernel" "$TOP/scripts/kernel" &&
-	step "module" "$TOP/scripts/module"; then
+build() {
+	step "set up" "$TOP/scripts/setup" && step "kernel" "$TOP/scripts/kernel" &&
+		step "module" "$TOP/scripts/module" && step "file system" "$TOP/scripts/image"
+}
+
+if [ -z "$guests" ]; then
+	build || true
+elif build; then
 	step "workload" guest tests/guest/workload.sh 128 || true
 	# shellcheck disable=SC2086 # words
 	points guest env ADDRESS_BITS=53 tests/guest/run $what

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced by scripts/test: runs the parts of the suite, keeps their results and the
+# time each took.
+#
+# A part is a command that prints TAP.  Its budget is in seconds, on two cores with
+# everything cached; a part that takes longer is named at the end, and has not
+# failed.  Guests need all cores and run one after the other (part).  What needs no
+# guest can run beside them (beside): on processors that the guests leave idle.
+
+logs=$TOP/build/logs
+state=$(mktemp -d "${TMPDIR:-/tmp}/zsm-parts.XXXXXX")
+tap=$state/tap
+: >"$tap"
+: >"$state/times"
+trap 'parts_leave' EXIT
+mkdir -p "$logs"
+
+# Parts that have ended, in that order.
+parts_run=()
+
+# The order of the parts that run beside the guests, and the process that runs them.
+beside_names=()
+beside_pid=''
+
+parts_leave() {
+	[ -z "$beside_pid" ] || pkill -P "$beside_pid" 2>/dev/null || true
+	[ -z "$beside_pid" ] || kill "$beside_pid" 2>/dev/null || true
+	rm -rf "$state"
+}
+
+# verdict LINE: a TAP line of our own
+verdict() {
+	echo "$1"
+	echo "$1" >>"$tap"
+}
+
+# run_part NAME CMD…: the command's output in $logs/NAME.tap, exit code and seconds
+# beside it.
+run_part() {
+	local name=$1 code=0 start=$SECONDS
+	shift
+	"$@" >"$logs/$name.tap" 2>&1 || code=$?
+	echo "$code $((SECONDS - start))" >"$state/$name.result"
+}
+
+# Count the TAP lines of a part that has ended.  Only the top level counts: nested
+# TAP is indented.  A part that fails without a "not ok" of its own is itself one.
+count_part() { # NAME BUDGET
+	local code seconds out=$logs/$1.tap
+	read -r code seconds <"$state/$1.result"
+	grep -aE '^(not )?ok( |$)' "$out" | tr -d '\r' >>"$tap" || true
+	if ! grep -qaE '^(not )?ok( |$)' "$out"; then
+		verdict "not ok - $1: gave no result (exit code $code)"
+	elif [ "$code" != 0 ] && ! grep -qaE '^not ok' "$out"; then
+		verdict "not ok - $1: exit code $code"
+	fi
+	echo "$seconds $2 $1" >>"$state/times"
+	parts_run+=("$1")
+	echo "# --- $1: $seconds s"
+}
+
+# part NAME BUDGET CMD…: run it now, and show its output as it comes
+part() {
+	local name=$1 budget=$2 pid
+	shift 2
+	echo "# --- $name"
+	: >"$logs/$name.tap"
+	run_part "$name" "$@" &
+	pid=$!
+	tail -n +1 -s 0.2 -f --pid="$pid" "$logs/$name.tap"
+	wait "$pid" || true
+	count_part "$name" "$budget"
+}
+
+# beside NAME BUDGET CMD…: put it in the queue of what runs beside the guests
+beside() {
+	beside_names+=("$1 $2")
+	shift 1
+	printf 'run_part %q' "${beside_names[-1]% *}" >>"$state/queue"
+	shift 1
+	printf ' %q' "$@" >>"$state/queue"
+	echo >>"$state/queue"
+}
+
+# SCHED_IDLE: it gets what is left over, and a guest that wakes up does not wait for it.
+beside_start() {
+	[ ${#beside_names[@]} != 0 ] || return 0
+	(
+		chrt --idle --pid 0 "$BASHPID" 2>/dev/null || renice -n 19 "$BASHPID" >/dev/null
+		# shellcheck source=/dev/null
+		. "$state/queue"
+	) &
+	beside_pid=$!
+}
+
+# Wait for the queue, and show what it gave.  Nothing runs beside it any more, and so
+# it gets all there is.
+beside_collect() {
+	local name budget
+	[ -n "$beside_pid" ] || return 0
+	wait "$beside_pid" || true
+	beside_pid=''
+	while read -r name budget; do
+		echo "# --- $name (beside the guests)"
+		cat "$logs/$name.tap"
+		if [ -e "$state/$name.result" ]; then
+			count_part "$name" "$budget"
+		else
+			verdict "not ok - $name: did not run"
+		fi
+	done < <(printf '%s\n' "${beside_names[@]}")
+}
+
+# The seconds of each part, the longest first; what is over its own budget; the sum.
+times_table() { # BUDGET_OF_ALL
+	local seconds budget name late=()
+	echo "# seconds  budget  part"
+	while read -r seconds budget name; do
+		printf '# %7d %7d  %s\n' "$seconds" "$budget" "$name"
+		[ "$seconds" -le "$budget" ] || late+=("$name")
+	done < <(sort -rn "$state/times")
+	printf '# %7d %7d  all, as the clock has it\n' "$SECONDS" "$1"
+	[ ${#late[@]} = 0 ] || echo "# over budget: ${late[*]}"
+}
+
+# "N passed, N failed, N skipped"; fails if a case did, or none passed.
+sum_up() {
+	local skipped passed failed
+	skipped=$(grep -ciE '^ok.*# *skip' "$tap" || true)
+	passed=$(($(grep -c '^ok' "$tap" || true) - skipped))
+	failed=$(grep -c '^not ok' "$tap" || true)
+	if [ "$failed" != 0 ]; then
+		echo "# failed:"
+		grep '^not ok' "$tap" | sed 's/^/#   /'
+	fi
+	if [ "$skipped" != 0 ]; then
+		echo "# skipped:"
+		grep -iE '^ok.*# *skip' "$tap" | sed 's/^/#   /'
+	fi
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] && [ "$passed" != 0 ]
+}
