@@ -13,7 +13,10 @@
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-ALLOCATORS=${ZRAM_ALLOCATORS:-zsmalloc zsmalloc_rs}
+# C zsmalloc is the yardstick on kernels that are quick: tests/guest/run.
+ALLOCATORS="zsmalloc zsmalloc_rs"
+! is_debug || ALLOCATORS=zsmalloc_rs
+ALLOCATORS=${ZRAM_ALLOCATORS:-$ALLOCATORS}
 page=$page_size
 MB=1048576
 
