@@ -49,9 +49,8 @@ impl Fullness {
         if inuse == 0 {
             return None;
         }
-        // Percent first, as in C, where 9.99 % is less than 10.
-        let percent = 100 * u32::from(inuse) / NonZeroU32::from(objects);
-        Some(*Self::ALL.get(percent as usize / 10).unwrap_or(&Self::Full))
+        let tenths = 10 * u32::from(inuse) / NonZeroU32::from(objects);
+        Some(*Self::ALL.get(tenths as usize).unwrap_or(&Self::Full))
     }
 
     /// Position in [`Self::ALL`].

@@ -2,32 +2,39 @@
 
 //! The allocator: zsmalloc, with RCU in place of page locks.
 //!
-//! A [`Pool`] has a [`SizeClass`](class::SizeClass) for each distinct way to cut pages into objects. A class has
-//! *zspages*: runs of 1 to 16 pages, not contiguous, cut into objects of the class's size. What the
-//! user holds is a [`Handle`]: the address of a word that names the object, as (zspage, index).
-//! Compaction moves objects between zspages and rewrites the word; page migration replaces a page of
-//! a zspage and touches no word at all.
+//! A [`Pool`] has a [`SizeClass`](class::SizeClass) for each distinct way to cut pages into objects. A
+//! class has *zspages*: runs of 1 to 16 pages, not contiguous, cut into objects of the class's size.
+//! What the user holds is a [`Handle`]: the address of a word that names the object, as
+//! (zspage, index). Compaction moves objects between zspages and rewrites the word. Page migration
+//! replaces a page of a zspage and touches no word at all.
 //!
 //! # Who protects what
 //!
 //! | data | written under | read under |
 //! |---|---|---|
-//! | `page->private` → zspage | release store before the zspage is listed; NULL when freed | RCU read section |
-//! | handle word | class lock; for a move also the write lock of the zspage left | the owner: load, lock, **load again** |
+//! | `page->private` → zspage | release store once the zspage is complete; NULL when freed | RCU read section |
+//! | handle word | class lock; for a move also the write lock of the zspage left | its owner: load, lock the zspage, **load again**; or the class lock |
 //! | zspage: class, number of pages | before publication | RCU read section, or any lock |
 //! | zspage: pages | class lock + zspage write lock (migration only) | class lock **or** zspage read lock |
-//! | zspage: slots, fullness, list links | class lock | class lock |
-//! | class: lists, statistics | class lock | class lock |
-//! | pool: page count, counters | atomics | atomics |
+//! | zspage: slots, links, header of each object | class lock | class lock |
+//! | class: lists | class lock | class lock |
+//! | class: statistics | class lock, as relaxed atomics | anybody |
+//! | pool: statistics | atomics, a few in a zspage's life | anybody |
 //!
 //! There is no lock of the whole pool. Lock order: page lock, class lock, zspage lock.
 //!
-//! # When a zspage dies
+//! In types: [`ClassGuard`](class::ClassGuard) is a class lock, and the way to the zspages of the
+//! class; [`ListedZspage`](class::ListedZspage) is a zspage together with that guard,
+//! [`WriteLockedZspage`](class::WriteLockedZspage) with its write lock as well, and [`Pinned`] an
+//! object with the read lock of its zspage.
 //!
-//! The [`ClassGuard`](class::ClassGuard) that takes its last object away takes it off its list, and so makes its owner a
-//! [`OwnedZspage`](owned::OwnedZspage). Dropping that, after the class lock, frees the pages at once and the struct after
-//! a grace period. A zspage that is not listed is therefore dead, or not born yet, to whoever finds
-//! it through RCU.
+//! # A zspage's life
+//!
+//! [`NewZspage`](owned::NewZspage): complete, and known to nobody. It is published, and is an
+//! [`OwnedZspage`](owned::OwnedZspage): page migration may find it, and is refused. It is listed: it
+//! belongs to its class. The guard under which it loses its last object takes it off its list and owns
+//! it again. When the class lock has been given back, its pages are freed, and its struct is after a
+//! grace period. So a zspage that is on no list is not in use yet, or is being freed.
 
 mod check;
 mod class;

@@ -41,6 +41,10 @@ pub(crate) unsafe extern "C" fn zs_rs_hook_migrate(
     unsafe { zs_rs_migrate(new, old, mode) }
 }
 
+#[cfg(miri)]
+pub(crate) use super::page_c::*;
+
+#[cfg(not(miri))]
 unsafe extern "C-unwind" {
     pub(crate) fn zs_rs_page_alloc(gfp: u32) -> *mut page;
     pub(crate) fn zs_rs_page_address(page: *mut page) -> *mut c_void;

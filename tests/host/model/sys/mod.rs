@@ -14,6 +14,8 @@ pub(crate) mod lock;
 pub(crate) mod map_area;
 #[path = "../../../../src/sys/page.rs"]
 pub(crate) mod page;
+#[cfg(miri)]
+pub(crate) mod page_c;
 pub(crate) mod preempt;
 pub(crate) mod rcu;
 pub(crate) mod slab;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A few sequences of operations, short enough for Miri: `run-miri`. Like any test they also run
+//! without it.
+
+#[path = "../model/front/mod.rs"]
+mod front;
+#[path = "../model/host/mod.rs"]
+mod host;
+#[path = "../model/rt/single.rs"]
+mod rt;
+#[path = "../model/sequence.rs"]
+mod sequence;
+#[path = "../model/sys/mod.rs"]
+mod sys;
+#[path = "../../../src/zsmalloc/mod.rs"]
+mod zsmalloc;
+
+use host::{world, World};
+use sequence::{Machine, Op};
+use sys::page::PAGE_SIZE;
+
+#[cfg_attr(not(miri), link(name = "zsm_c", kind = "static"))]
+unsafe extern "C" {}
+
+/// log2 of the page size.
+const PAGE_SHIFT: usize = 12;
+
+/// Two to a page; spanning pages; a page by itself.
+const SIZES: [usize; 3] = [PAGE_SIZE / 2 - 8, PAGE_SIZE / 4 * 3 - 8, PAGE_SIZE];
+
+/// Runs operations, with the integrity check at the end only: it looks at every class.
+fn run(late: bool, ops: &[Op]) {
+    World::run(|| {
+        if late {
+            world().rcu.be_late();
+        }
+        let mut machine = Machine::new(4);
+        for op in ops {
+            machine.apply(op);
+        }
+        machine.finish();
+    });
+}
+
+#[test]
+fn objects_are_written_and_read() {
+    for size in SIZES {
+        let mut ops = vec![Op::Malloc { size, count: 3 }];
+        ops.extend((0..3).map(|mode| Op::Map { object: 1, mode }));
+        ops.extend([
+            Op::Hold { object: 0, cpu: 0 },
+            Op::Free { object: 2 },
+            Op::LetGo { cpu: 0 },
+        ]);
+        run(size == PAGE_SIZE, &ops);
+    }
+}
+
+#[test]
+fn objects_move() {
+    let [size, ..] = SIZES;
+    run(
+        true,
+        &[
+            Op::Malloc { size, count: 6 },
+            Op::FreeEvery { n: 2 },
+            Op::Compact,
+            Op::Map { object: 0, mode: 0 },
+            Op::Softirq,
+        ],
+    );
+}
+
+#[test]
+fn pages_move_and_are_freed_while_isolated() {
+    let [_, size, _] = SIZES;
+    run(
+        false,
+        &[
+            Op::Malloc { size, count: 2 },
+            Op::MigrateAll,
+            Op::Map { object: 1, mode: 0 },
+            Op::Isolate { frame: 3 },
+            Op::Reader,
+            Op::FreeEvery { n: 1 },
+            Op::Migrate { isolated: 0 },
+            Op::Reader,
+        ],
+    );
+}
+
+#[test]
+fn a_failed_allocation_is_undone() {
+    let [_, size, _] = SIZES;
+    for fail in 0..4 {
+        run(false, &[Op::MallocFails { size, fail }]);
+    }
+}
