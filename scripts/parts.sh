@@ -61,15 +61,17 @@ count_part() { # NAME BUDGET
 	echo "# --- $1: $seconds s"
 }
 
-# part NAME BUDGET CMD…: run it now, and show its output as it comes
+# part NAME BUDGET CMD…: run it now, and show its output as it comes, or for how long it
+# has been running
 part() {
 	local name=$1 budget=$2 pid
 	shift 2
 	echo "# --- $name"
 	: >"$logs/$name.tap"
-	run_part "$name" "$@" &
+	ZSM_PROGRESS=1 run_part "$name" "$@" &
 	pid=$!
-	tail -n +1 -s 0.2 -f --pid="$pid" "$logs/$name.tap"
+	progress "part-$name" "$budget:0" "" "$name" \
+		tail -n +1 -s 0.2 -f --pid="$pid" "$logs/$name.tap" || true
 	wait "$pid" || true
 	count_part "$name" "$budget"
 }
