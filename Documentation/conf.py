@@ -11,7 +11,8 @@ author = "zsmalloc_rs developers"
 version = release = re.search(r"^zs-version := (\S+)$", kbuild, re.M).group(1)
 
 master_doc = "index"
-exclude_patterns = ["results/*"]
+# performance.rst includes it
+exclude_patterns = ["results/performance.rst"]
 smartquotes = False
 highlight_language = "none"
 nitpicky = True
