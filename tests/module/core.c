@@ -4,6 +4,9 @@
  * exports them for a test would be wrong, so user space takes their addresses
  * from /proc/kallsyms and passes them in; sprint_symbol() confirms that each
  * address is the beginning of the function it is said to be.
+ *
+ * Nobody in the kernel calls them through pointers, so with CONFIG_CFI_CLANG it
+ * makes sure at boot that nobody can: hence __nocfi.
  */
 #include <linux/delay.h>
 #include <linux/kallsyms.h>
@@ -60,7 +63,7 @@ int zt_core_missing(struct zt_run *run)
 	return 0;
 }
 
-bool zt_isolate(struct page *page)
+bool __nocfi zt_isolate(struct page *page)
 {
 	return isolate_fn(page, 0);
 }
@@ -86,13 +89,13 @@ static struct folio *zt_new_folio(struct folio *old, unsigned long private)
 }
 
 /* Returns how many pages were not migrated; those stay on the list. */
-int zt_migrate(struct list_head *pages, enum migrate_mode mode)
+int __nocfi zt_migrate(struct list_head *pages, enum migrate_mode mode)
 {
 	return migrate_fn(pages, zt_new_folio, NULL, 0, mode, MR_COMPACTION,
 			  NULL);
 }
 
-void zt_putback(struct list_head *pages)
+void __nocfi zt_putback(struct list_head *pages)
 {
 	putback_fn(pages);
 }
