@@ -88,7 +88,7 @@ birth() {
 preempted() {
 	zt_core
 	delay unlisted
-	zt preempt "rounds=$((40 * SCALE))" "seed=$SEED"
+	zt preempt "rounds=$((100 * SCALE))" "seed=$SEED"
 }
 
 # The module goes while somebody holds pages that it had; they let go later.

@@ -2,8 +2,8 @@
 /*
  * A zspage dies while its freer is preempted.
  *
- * One thread, SCHED_IDLE, frees the last object of a zspage.  At about the same
- * time one of normal policy wakes on the same CPU, and does not let go.  A third
+ * One thread, SCHED_IDLE, frees the last object of a zspage.  Meanwhile a timer of
+ * the same CPU wakes one of normal policy there, which does not let go.  A third
  * one wants the page, as CMA does: it isolates the page and tries to migrate it,
  * a few times.  That must not depend on the freer, which does not go on before
  * the end of the round.
@@ -13,11 +13,13 @@
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <uapi/linux/sched/types.h>
 
 #include "zpool_test.h"
@@ -29,8 +31,9 @@ struct zt_preempt {
 	struct zt_store store;
 	struct task_struct *freer;
 	struct task_struct *hog;
+	struct hrtimer timer;	/* of the freer's CPU */
+	unsigned long us;	/* after which it wakes the hog */
 	int go;			/* round that the freer may start */
-	int begun;		/* round that it has started */
 	int freed;		/* round that it has finished */
 	bool hogging;		/* the hog does not let go */
 	unsigned long isolated;	/* rounds in which the page was isolated */
@@ -50,10 +53,11 @@ static int zt_preempt_freer(void *arg)
 			cond_resched();
 			continue;
 		}
-		/* Pairs with the acquire in zt_preempt_begin(). */
-		smp_store_release(&preempt->begun, ++round);
+		round++;
+		hrtimer_start(&preempt->timer, ns_to_ktime(preempt->us * NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_PINNED);
 		zt_obj_free(&preempt->store, 0);
-		/* Pairs with the acquire in zt_preempt_end(). */
+		/* Pairs with the acquire in zt_preempt_freed(). */
 		smp_store_release(&preempt->freed, round);
 	}
 	return 0;
@@ -75,28 +79,40 @@ static int zt_preempt_hog(void *arg)
 	return 0;
 }
 
-static void zt_preempt_begin(struct zt_preempt *preempt, struct zt_ctx *ctx)
+static enum hrtimer_restart zt_preempt_wake(struct hrtimer *timer)
 {
-	unsigned long us = zt_num(ctx->run, "us", 1000);
+	struct zt_preempt *preempt = container_of(timer, struct zt_preempt, timer);
 
-	/* Pairs with the acquire in zt_preempt_freer(). */
-	smp_store_release(&preempt->go, preempt->go + 1);
-	/* Pairs with the release in zt_preempt_freer(). */
-	while (smp_load_acquire(&preempt->begun) != preempt->go)
-		cond_resched();
-	udelay(zt_random(&ctx->rnd, us + 1));
 	WRITE_ONCE(preempt->hogging, true);
 	wake_up_process(preempt->hog);
+	return HRTIMER_NORESTART;
+}
+
+static bool zt_preempt_freed(struct zt_preempt *preempt)
+{
+	/* Pairs with the release in zt_preempt_freer(). */
+	return smp_load_acquire(&preempt->freed) == preempt->go;
+}
+
+/* Until the freer is preempted, or has come to the end. */
+static void zt_preempt_begin(struct zt_preempt *preempt, struct zt_ctx *ctx)
+{
+	preempt->us = zt_random(&ctx->rnd, zt_num(ctx->run, "us", 1000) + 1);
+	/* Pairs with the acquire in zt_preempt_freer(). */
+	smp_store_release(&preempt->go, preempt->go + 1);
+	while (!READ_ONCE(preempt->hogging) && !zt_preempt_freed(preempt))
+		usleep_range(50, 100);
 }
 
 /* The freer goes on, and is waited for. */
 static void zt_preempt_end(struct zt_preempt *preempt)
 {
-	/* Pairs with the release in zt_preempt_freer(). */
-	preempt->preempted += smp_load_acquire(&preempt->freed) != preempt->go;
-	WRITE_ONCE(preempt->hogging, false);
-	while (smp_load_acquire(&preempt->freed) != preempt->go)
+	preempt->preempted += !zt_preempt_freed(preempt);
+	do {
+		hrtimer_cancel(&preempt->timer);
+		WRITE_ONCE(preempt->hogging, false);
 		usleep_range(100, 200);
+	} while (!zt_preempt_freed(preempt));
 }
 
 /* Whether the page was migrated, or seen to be free; otherwise it is put back. */
@@ -159,6 +175,8 @@ static int zt_preempt_start(struct zt_preempt *preempt, struct zt_run *run)
 {
 	int cpu = cpumask_any_but(cpu_online_mask, raw_smp_processor_id());
 
+	hrtimer_init(&preempt->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED);
+	preempt->timer.function = zt_preempt_wake;
 	preempt->hog = zt_preempt_thread(preempt, cpu, SCHED_NORMAL,
 					 zt_preempt_hog);
 	preempt->freer = zt_preempt_thread(preempt, cpu, SCHED_IDLE,
@@ -190,15 +208,15 @@ static int zt_preempt_run(struct zt_preempt *preempt, struct zt_ctx *ctx)
 	if (preempt->stuck)
 		return zt_fail(ctx->run, "%lu of %lu pages could not be had until their freer ran",
 			       preempt->stuck, preempt->isolated);
-	if (!ret && !(preempt->isolated && preempt->preempted))
-		return zt_fail(ctx->run, "no page was isolated, or no freer preempted");
+	if (!ret && !preempt->preempted)
+		return zt_fail(ctx->run, "the freer was never preempted");
 	return ret;
 }
 
 /* preempt type= rounds= us= seed= settle= */
 int zt_case_preempt(struct zt_run *run)
 {
-	struct zt_preempt preempt = {};
+	struct zt_preempt *preempt;
 	struct zt_ctx ctx;
 	int ret;
 
@@ -214,15 +232,21 @@ int zt_case_preempt(struct zt_run *run)
 	ret = zt_ctx_init(&ctx, run, zt_num(run, "seed", 1));
 	if (ret)
 		return ret;
-	ret = zt_store_init(&preempt.store, run,
-			    zt_str(run, "type", "zsmalloc_rs"), "zt-preempt", 1);
+	preempt = kzalloc(sizeof(*preempt), GFP_KERNEL);
+	if (!preempt)
+		ret = -ENOMEM;
+	else
+		ret = zt_store_init(&preempt->store, run,
+				    zt_str(run, "type", "zsmalloc_rs"),
+				    "zt-preempt", 1);
 	if (!ret) {
 		/* A CPU with the freer on it passes for an idle one. */
 		migrate_disable();
-		ret = zt_preempt_run(&preempt, &ctx);
+		ret = zt_preempt_run(preempt, &ctx);
 		migrate_enable();
-		zt_store_exit(&preempt.store);
+		zt_store_exit(&preempt->store);
 	}
+	kfree(preempt);
 	zt_ctx_exit(&ctx);
 	return ret;
 }
