@@ -354,7 +354,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "whoever frees a zspage may be preempted after it has unlisted it",
         harmful: true,
         models: &["two_frees_that_empty_a_zspage"],
-        guest: Err("seen by an allocation of the pages only if the freer is preempted there"),
+        guest: Ok("guest/run zpool-refusals"),
         edits: &[
             Edit {
                 file: "zsmalloc/class.rs",
