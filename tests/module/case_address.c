@@ -11,12 +11,12 @@
 #include "zpool_test.h"
 
 /* As in src/zsmalloc/handle.rs. */
-#define ZT_INDEX_BITS	13
+#define ZT_TAIL_BITS	13
 #define ZT_ALIGN_BITS	6
 
 static unsigned long zt_word_address(unsigned long word)
 {
-	return (unsigned long)((long)word >> ZT_INDEX_BITS) << ZT_ALIGN_BITS;
+	return (unsigned long)((long)word >> ZT_TAIL_BITS) << ZT_ALIGN_BITS;
 }
 
 /* The bits that tell addresses of the kernel apart, the sign bit included. */

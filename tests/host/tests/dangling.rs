@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What must not compile: each function lets something outlive the lock, or the handle, that keeps it.
+//! `run-dangling` sees that the compiler refuses every one of them, and nothing else.
+
+#[path = "../model/front/mod.rs"]
+mod front;
+#[path = "../model/host/mod.rs"]
+mod host;
+#[path = "../model/rt/single.rs"]
+mod rt;
+#[path = "../model/sys/mod.rs"]
+mod sys;
+#[path = "../../../src/zsmalloc/mod.rs"]
+mod zsmalloc;
+
+use zsmalloc::{Handle, Pool};
+
+/// log2 of the page size.
+const PAGE_SHIFT: usize = 12;
+
+/// A zspage after its class lock.
+fn zspage(pool: &Pool) {
+    for class in pool.classes() {
+        let guard = class.lock();
+        let zspage = guard.fullest_with_room();
+        drop(guard);
+        drop(zspage);
+    }
+}
+
+/// The zspages of a class, one by one, after its lock.
+fn zspages(pool: &Pool) {
+    for class in pool.classes() {
+        let guard = class.lock();
+        let zspages = guard.emptiest();
+        drop(guard);
+        zspages.for_each(drop);
+    }
+}
+
+/// What a handle names under a class lock, after it.
+fn located(pool: &Pool, handle: &Handle) {
+    for class in pool.classes() {
+        let guard = class.lock();
+        let located = guard.locate(handle);
+        drop(guard);
+        drop(located);
+    }
+}
+
+/// An object that is pinned, after it has been freed.
+fn pinned(pool: &Pool, handle: Handle) {
+    let pinned = pool.pin(&handle);
+    pool.free(handle);
+    drop(pinned);
+}
+
+/// The bytes of an object, after it has been pinned.
+fn segments(pool: &Pool, handle: &Handle) {
+    if let Some(pinned) = pool.pin(handle) {
+        let segments = pinned.segments();
+        drop(pinned);
+        segments.map(|segments| segments.contiguous());
+    }
+}
