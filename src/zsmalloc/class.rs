@@ -38,8 +38,7 @@ pub(crate) struct SizeClass {
     lists: SpinLock<Lists>,
 }
 
-/// The lists of a class, which its lock protects, and with them the
-/// [`Slots`] of the zspages on them.
+/// The lists of a class, which its lock protects, and with them the [`Slots`] of the zspages on them.
 struct Lists {
     groups: [ZspageList; GROUPS],
     occupied: Cell<GroupMask>,
@@ -250,7 +249,7 @@ impl<'c> ClassGuard<'c> {
             _zspage: zspage,
             _preempt: PreemptOff::new(),
         }));
-        // Otherwise it is freed now: under the lock, which is only impolite.
+        // An earlier one would be freed here, under the lock: others would wait, and that is all.
         debug_assert!(earlier.is_none(), "two zspages emptied under one lock");
     }
 }
@@ -318,7 +317,7 @@ impl<'g> ListedZspage<'g> {
     #[inline]
     pub(crate) fn fix_fullness(self) -> bool {
         let Membership::Listed(old) = self.slots().membership.get() else {
-            warn_once!(c"an unlisted zspage on a list");
+            warn_once!(c"a zspage that is on no list");
             return false;
         };
         let new = self.fullness();
