@@ -42,12 +42,12 @@ pub(crate) unsafe fn map(pool: &Pool, handle: &Handle, mode: MapMode) -> Option<
     let (address, copy_back) = match segments.contiguous() {
         Some(address) => (address, false),
         None => {
-            let buffer = area.buffer();
             if mode != MapMode::WriteOnly {
-                // SAFETY: As the caller promises; the buffer is ours.
-                unsafe { Segments::of_buffer(buffer).copy_from(&segments) };
+                // SAFETY: As the caller promises.
+                unsafe { copy_to_buffer(segments, &mut area) };
             }
-            (NonNull::from(buffer).cast(), mode != MapMode::ReadOnly)
+            let buffer = NonNull::from(area.buffer()).cast();
+            (buffer, mode != MapMode::ReadOnly)
         }
     };
     area.leave_locked(Mapping {
@@ -71,12 +71,34 @@ pub(crate) unsafe fn unmap(handle: &Handle) {
     };
     debug_assert!(pinned.is_of(handle), "unmap of what is not mapped");
     if copy_back {
-        if let Some(segments) = pinned.segments() {
-            // SAFETY: As the caller of `map()` promised; the buffer is ours.
-            unsafe { segments.copy_from(&Segments::of_buffer(area.buffer())) };
-        }
+        // SAFETY: As the caller of `map()` promised.
+        unsafe { copy_from_buffer(&pinned, &mut area) };
     }
     // Locks are given back in the order C zsmalloc does: the CPU first.
     drop(area);
     drop(pinned);
+}
+
+/// Copies an object to the buffer.
+///
+/// # Safety
+///
+/// Nobody writes the object meanwhile.
+#[inline(never)] // Most objects lie in one page: nothing of this on their way.
+unsafe fn copy_to_buffer(segments: Segments<'_>, area: &mut MapArea) {
+    // SAFETY: As the caller promises; the buffer is ours.
+    unsafe { Segments::of_buffer(area.buffer()).copy_from(&segments) };
+}
+
+/// Copies the buffer to the object that is pinned.
+///
+/// # Safety
+///
+/// Nobody else uses the object meanwhile.
+#[inline(never)]
+unsafe fn copy_from_buffer(pinned: &Pinned<'_>, area: &mut MapArea) {
+    if let Some(segments) = pinned.segments() {
+        // SAFETY: As the caller promises; the buffer is ours.
+        unsafe { segments.copy_from(&Segments::of_buffer(area.buffer())) };
+    }
 }

@@ -25,17 +25,20 @@ use core::{cell::Cell, ffi::CStr, ptr};
 
 /// Objects of one size, and the zspages that hold them (`struct size_class`).
 ///
+/// What malloc and free look at first comes first, and no two classes share a cache line.
+///
 /// # Invariants
 ///
 /// `cache` has room for the zspages of this class.
 #[pin_data]
+#[repr(C, align(64))]
 pub(crate) struct SizeClass {
     spec: ClassSpec,
     pool_stats: Arc<PoolStats>,
     cache: Arc<Cache>,
-    stats: ClassStats,
     #[pin]
     lists: SpinLock<Lists>,
+    stats: ClassStats,
 }
 
 /// The lists of a class, which its lock protects, and with them the [`Slots`] of the zspages on them.
@@ -47,12 +50,12 @@ struct Lists {
 /// Counts of a class: written under its lock, read by anybody.
 #[derive(Default)]
 pub(crate) struct ClassStats {
-    /// Zspages in each fullness group.
-    pub(crate) zspages: [Stat; GROUPS],
-    /// Objects that the zspages have room for (`ZS_OBJS_ALLOCATED`).
-    pub(crate) allocated: Stat,
     /// Objects in use (`ZS_OBJS_INUSE`).
     pub(crate) inuse: Stat,
+    /// Objects that the zspages have room for (`ZS_OBJS_ALLOCATED`).
+    pub(crate) allocated: Stat,
+    /// Zspages in each fullness group.
+    pub(crate) zspages: [Stat; GROUPS],
 }
 
 impl SizeClass {
@@ -76,7 +79,6 @@ impl SizeClass {
             spec,
             pool_stats,
             cache,
-            stats: ClassStats::default(),
             lists <- new_spinlock!(
                 Lists {
                     groups: [const { ZspageList::new() }; GROUPS],
@@ -84,6 +86,7 @@ impl SizeClass {
                 },
                 "zs_rs_class"
             ),
+            stats: ClassStats::default(),
         }? NoMemory))
     }
 

@@ -107,6 +107,7 @@ impl OwnedZspage {
 }
 
 impl Drop for OwnedZspage {
+    #[inline(never)] // Most frees do not come here.
     fn drop(&mut self) {
         let parts = self.0.parts();
         let stats = parts.zspage().class().pool_stats();

@@ -14,7 +14,6 @@ use super::{
 use crate::sys::{
     delay::{delay, Point},
     lock::ReadGuard,
-    page::PageSlot,
     rcu,
 };
 use core::mem;
@@ -23,11 +22,9 @@ use core::mem;
 ///
 /// # Invariants
 ///
-/// `reader` is the lock of the zspage of `location`, which has the object, and so is alive; `pages` are
-/// its pages.
+/// `reader` is the lock of the zspage of `location`, which has the object, and so is alive.
 pub(crate) struct Pinned<'a> {
     location: Location<'a>,
-    pages: &'a [PageSlot],
     reader: ReadGuard<'a>,
 }
 
@@ -40,13 +37,11 @@ impl Pinned<'_> {
     /// that has been forgotten; it is taken back once.
     #[inline]
     pub(crate) unsafe fn from_raw(raw: usize) -> Self {
-        // SAFETY: As the caller promises. With an object the zspage is alive, and as long as its lock
-        // is held no page is replaced.
+        // SAFETY: As the caller promises. With an object the zspage is alive.
         // INVARIANT: As the caller promises.
         unsafe {
             let location = Location::new(Word::from_raw(raw));
             Self {
-                pages: location.zspage.pages(),
                 reader: ReadGuard::resume(location.zspage.lock()),
                 location,
             }
@@ -63,7 +58,10 @@ impl Pinned<'_> {
     /// The user's bytes. `None` only of memory that somebody has overwritten.
     #[inline]
     pub(crate) fn segments(&self) -> Option<Segments<'_>> {
-        Segments::of_user(self.pages, self.location.zspage.spec(), self.location.index)
+        let Location { zspage, index, .. } = self.location;
+        // SAFETY: By the type invariant we have the zspage's lock, and so no page is replaced.
+        let pages = unsafe { zspage.pages() };
+        Segments::of_user(pages, zspage.spec(), index)
     }
 
     /// Whether it is the object of `handle`.
