@@ -4,8 +4,10 @@
  *
  *	load FILE [PARAMETERS]	insert a module
  *	row ID COMMAND		a row of the kernel module (bench/module)
+ *	read ID FILE		lines of "name value", as name=value
  *	swap ID ARGUMENTS	swap.c
  *	fio ID ARGUMENTS	fio.c
+ *	live ID ARGUMENTS	live.c
  *
  * In a command, @name stands for the kernel's symbol of that name.  For each ID
  * one line is written: "ID ok ns=N ops=N ..." or "ID fail REASON", and "finished"
@@ -133,6 +135,21 @@ static void do_row(const char *id, const char *command)
 	fprintf(out, "%s %s", id, answer);
 }
 
+/* A statistics file of debugfs. */
+static void do_read(const char *id, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char name[64];
+	u64 value;
+
+	fprintf(out, "%s %s", id, f ? "ok" : "fail no such file");
+	while (f && fscanf(f, "%63s %llu", name, &value) == 2)
+		fprintf(out, " %s=%llu", name, value);
+	fprintf(out, "\n");
+	if (f)
+		fclose(f);
+}
+
 static void do_command(const char *id, char **args,
 		       void (*fn)(char **args, struct result *r))
 {
@@ -174,10 +191,16 @@ static void execute(char *line)
 		do_row(id, rest);
 		return;
 	}
+	if (!strcmp(what, "read")) {
+		do_read(id, rest);
+		return;
+	}
 	while (n < MAX_WORDS && (words[n] = strsep(&rest, " ")))
 		n++;
 	if (!strcmp(what, "swap"))
 		do_command(id, words, do_swap);
+	else if (!strcmp(what, "live"))
+		do_command(id, words, do_live);
 	else if (!strcmp(what, "fio"))
 		do_command(id, words, do_fio);
 	else

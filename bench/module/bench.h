@@ -12,6 +12,7 @@
 #define ZPOOL_BENCH_H
 
 #include <linux/list.h>
+#include <linux/migrate.h>
 #include <linux/prandom.h>
 #include <linux/types.h>
 #include <linux/zpool.h>
@@ -89,6 +90,9 @@ int zb_with_pool(struct zb_run *run, unsigned long nr, bool fill,
 /* Page migration, for rows that move pages: move.c. */
 int zb_isolate_pool(struct zb_pool *pool, struct list_head *pages);
 bool zb_isolate(struct page *page, struct list_head *pages);
+int zb_migrate_with(struct list_head *pages, new_folio_t new,
+		    unsigned long private, enum migrate_mode mode);
+void zb_putback(struct list_head *pages);
 int zb_migrate(struct list_head *pages);
 bool zb_can_migrate(void);
 unsigned long zb_symbol(struct zb_run *run, const char *name);
@@ -108,9 +112,11 @@ int zb_read(struct zb_run *run);
 int zb_copy(struct zb_run *run);
 int zb_compact(struct zb_run *run);
 int zb_migrate_row(struct zb_run *run);
+int zb_freed(struct zb_run *run);
 int zb_memory(struct zb_run *run);
 int zb_latency(struct zb_run *run);
 int zb_threads(struct zb_run *run);
+int zb_contig(struct zb_run *run);
 int zb_shrinker_count(struct zb_run *run);
 
 #endif /* ZPOOL_BENCH_H */

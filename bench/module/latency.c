@@ -3,6 +3,7 @@
  * The longest time that one call takes, and the 99.9th percentile.
  */
 #include <linux/bitops.h>
+#include <linux/irqflags.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -73,20 +74,26 @@ static void one_call(struct zb_pool *pool, unsigned long i, bool free)
 	}
 }
 
-/* latency op=free|map: each call by itself, at random in a full pool. */
+/*
+ * latency op=free|map: each call by itself, at random in a full pool, without
+ * interrupts: their time is not the allocator's.
+ */
 static int time_each(struct zb_run *run, struct zb_pool *pool)
 {
 	bool free = !strcmp(zb_str(run, "op", "free"), "free");
 	struct histogram *h = kzalloc(sizeof(*h), GFP_KERNEL);
 	u64 t0 = ticks(), ns0 = ktime_get_ns(), t, dt, dns;
-	unsigned long i;
+	unsigned long i, flags;
 
 	if (!h)
 		return -ENOMEM;
 	for (i = 0; i < pool->nr; i++) {
+		local_irq_save(flags);
 		t = ticks();
 		one_call(pool, pool->order[i], free);
-		count(h, ticks() - t);
+		t = ticks() - t;
+		local_irq_restore(flags);
+		count(h, t);
 		if (!free)
 			zpool_unmap_handle(pool->zpool,
 					   pool->handles[pool->order[i]]);

@@ -64,13 +64,23 @@ bool zb_isolate(struct page *page, struct list_head *pages)
 	return true;
 }
 
-/* How many pages were not migrated. */
+/* How many pages were not migrated; those stay on the list. */
+int zb_migrate_with(struct list_head *pages, new_folio_t new,
+		    unsigned long private, enum migrate_mode mode)
+{
+	return migrate_fn(pages, new, NULL, private, mode, MR_COMPACTION, NULL);
+}
+
+void zb_putback(struct list_head *pages)
+{
+	putback_fn(pages);
+}
+
 int zb_migrate(struct list_head *pages)
 {
-	int left = migrate_fn(pages, new_folio, NULL, 0, MIGRATE_SYNC,
-			      MR_COMPACTION, NULL);
+	int left = zb_migrate_with(pages, new_folio, 0, MIGRATE_SYNC);
 
-	putback_fn(pages);
+	zb_putback(pages);
 	return left;
 }
 

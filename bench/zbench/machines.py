@@ -5,6 +5,8 @@ um: User Mode Linux, native speed, one processor. smp2, smp4: QEMU that translat
 host for each processor. icount: QEMU that counts instructions, one processor.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -22,6 +24,16 @@ MACHINES = {
     "smp4": "QEMU, translated, four CPUs, a thread each",
     "icount": "QEMU, one CPU, instructions counted",
 }
+
+
+@contextlib.contextmanager
+def locked():
+    """Nobody else of ours boots a guest meanwhile."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "zsmalloc_rs/lock"
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "guest", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def script(name, *args, arch):
@@ -44,8 +56,9 @@ def guest_program():
 class Machine:
     """A kernel and the modules for it, and how it is booted."""
 
-    def __init__(self, name):
+    def __init__(self, name, append=""):
         self.name = name
+        self.append = append
         self.arch = "um" if name == "um" else "x86_64"
         script("kernel", arch=self.arch)
         script("module", "--quiet", arch=self.arch)
@@ -59,13 +72,15 @@ class Machine:
         return (self.kdir / "include/config/kernel.release").read_text().strip()
 
     def run(self, rows, rounds, data, log):
-        """Boot, go through the plan, give the results."""
-        commands = plan.commands(rows, rounds, data)
+        """Go through the plan of these rows, give the results."""
+        return plan.parse(self.boot(list(plan.commands(rows, rounds, data)), log), rows)
+
+    def boot(self, commands, log):
+        """Boot, execute the commands, give the lines that they wrote."""
         # not in /tmp, which is another one in the guest
         with tempfile.TemporaryDirectory(prefix="guest.", dir=BUILD) as directory:
             boot = _boot_um if self.name == "um" else _boot_qemu
-            lines = boot(self, list(commands), Path(directory), log)
-        return plan.parse(lines, rows)
+            return boot(self, commands, Path(directory), log)
 
 
 def _write_plan(machine, commands, directory, where):
@@ -114,6 +129,6 @@ def _boot_qemu(machine, commands, directory, log):
              "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
              "-serial", "stdio", "-kernel", machine.kdir / "arch/x86/boot/bzImage",
              "-initrd", initrd, "-append",
-             "console=ttyS0 quiet panic=-1 oops=panic watchdog_thresh=60"],
+             f"console=ttyS0 quiet panic=-1 oops=panic watchdog_thresh=60 {machine.append}"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=7200, check=False)
     return log.read_text(errors="replace").splitlines()
