@@ -20,11 +20,12 @@ def short(row):
 def tap(collect):
     """Prints TAP; collect() gives the figures. True if all is well."""
     try:
-        figures = collect()
+        figures, about = collect()
     except (Failed, OSError) as error:
         print(f"not ok - bench: {error}")
         return False
     print(f"ok - bench: one short round of {len({f.row for f in figures})} rows")
+    print(f"# measuring took {about['measuring took']}")
     good = True
     for f in figures:
         if f.row.kind == "memory" and f.name.endswith(", pages"):

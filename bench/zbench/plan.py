@@ -3,7 +3,7 @@
 
 Each round has every row, and each row all its variants, one right after the other and in another
 order in the next round: "c" C zsmalloc, "r" ours, "a" C zsmalloc again. a against c says what a
-difference means that is none.
+difference means that is none. A round before the first warms up, and is not counted.
 """
 
 TYPES = {"c": "zsmalloc", "r": "zsmalloc_rs", "a": "zsmalloc"}
@@ -26,11 +26,11 @@ def _memory_options(row):
 def commands(rows, rounds, data):
     """The plan's lines for these rows; data maps names to files in the guest."""
     yield CORE
-    for number in range(rounds):
+    for number in range(-1 if rounds > 1 else 0, rounds):
         for index, row in enumerate(rows):
             if row.kind == "memory":
                 # page counts are the same each time
-                if number:
+                if number != 0:
                     continue
                 options = _memory_options(row)
                 yield (f"row {index}.sizes.0 sizes alg={options['alg']} "
@@ -63,6 +63,8 @@ def parse(lines, rows):
         if not rest.startswith("ok ") or ident.count(".") != 2:
             continue
         index, variant, number = ident.split(".")
+        if number == "-1":
+            continue
         values = {key: int(value) for key, value in
                   (word.split("=") for word in rest.split()[1:])}
         results.setdefault(rows[int(index)], {}).setdefault(variant, []).append(values)

@@ -8,25 +8,29 @@ from .machines import MACHINES
 
 SECTIONS = (
     ("um", "time", "One allocator, one CPU"),
-    ("um", "latency", "The longest calls"),
+    ("um", "latency", "Nearly the longest calls"),
     ("um", "memory", "Memory"),
     ("smp2", "time", "Two CPUs"),
     ("smp4", "time", "Four CPUs"),
     ("icount", "time", "Instructions"),
+    ("icount", "latency", "Instructions of the longest calls"),
 )
 
 
-def _number(value):
+def number(value):
+    """With as many digits as mean something."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def _spread(ratio):
+def spread(ratio):
+    """Median, least and greatest."""
     if ratio["min"] == ratio["max"]:
         return f"{ratio['median']:.3f}"
     return f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})"
 
 
-def _section(figures, machine, kind):
+def section(figures, machine, kind):
+    """The figures of one table."""
     return [f for f in figures if f.row.machine == machine and f.row.kind == kind]
 
 
@@ -46,7 +50,7 @@ def means(figures):
     """Geometric means by section; of User Mode Linux also that of the allocator's own rows."""
     result = {}
     for machine, kind, title in SECTIONS:
-        some = _section(figures, machine, kind)
+        some = section(figures, machine, kind)
         if kind == "time" and machine == "um":
             some = [f for f in some if f.mean]
         if kind == "time" and some:
@@ -59,8 +63,8 @@ def _table(figures):
     yield "|---|---|--:|--:|--:|--:|"
     for f in figures:
         mark = "" if f.significant() else " ="
-        yield (f"| {f.name} | {f.unit} | {_number(f.ours['median'])} | {_number(f.c['median'])} | "
-               f"{_spread(f.ratio)}{mark} | {_spread(f.aa) if f.aa else ''} |")
+        yield (f"| {f.name} | {f.unit} | {number(f.ours['median'])} | {number(f.c['median'])} | "
+               f"{spread(f.ratio)}{mark} | {spread(f.aa) if f.aa else ''} |")
 
 
 def markdown(figures, about):
@@ -74,7 +78,7 @@ def markdown(figures, about):
     yield ("Less than 1 is better than C. `=`: the median lies within what C against itself gave, "
            "so it is no difference.")
     for machine, kind, title in SECTIONS:
-        some = _section(figures, machine, kind)
+        some = section(figures, machine, kind)
         if some:
             yield from ("", f"## {title}", "", f"Where: {MACHINES[machine]}.", "")
             yield from _table(some)

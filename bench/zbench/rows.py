@@ -122,6 +122,9 @@ def icount_rows():
         if row.mean and row.quick:
             command = row.command if "objects=" in row.command else row.command + " objects=8000"
             yield Row(row.name, "icount", command, row.source, row.per)
+    for op in ("free", "map"):
+        yield Row(f"longest {op}", "icount", f"row latency op={op} objects=8000",
+                  "module/latency.c:time_each", kind="latency")
 
 
 def all_rows():

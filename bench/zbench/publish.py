@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What bench/run --publish puts into Documentation/: results, plots, and a few lines for README."""
+
+from . import plots
+from .figures import geometric_mean
+from .machines import MACHINES
+from .report import SECTIONS, means, number, section, spread
+
+RESULTS = "results/performance.rst"
+SUMMARY = "results/performance-summary.md"
+
+# The rows that say most to somebody who looks for one minute.
+SHORT = (
+    "malloc and write", "random read", "free at random", "churn", "refill",
+    "munmap of zram swap, 1 process", "swap-out, zswap",
+    "files, lz4: full, pages and slab", "files, lz4: after 25 cycles, pages and slab",
+)
+
+
+def _table(header, rows):
+    """A simple table of reStructuredText."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    rule = "  ".join("=" * width for width in widths)
+    line = lambda row: "  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()  # noqa: E731
+    return [rule, line(header), rule, *map(line, rows), rule]
+
+
+def _cells(f):
+    return (f.name, f.unit, number(f.ours["median"]), number(f.c["median"]),
+            spread(f.ratio) + ("" if f.significant() else " ="), spread(f.aa) if f.aa else "-")
+
+
+def _heading(text, mark):
+    return ["", text, mark * len(text), ""]
+
+
+def results(figures, about):
+    """The file of results."""
+    yield from (".. SPDX-License-Identifier: GPL-2.0", ".. Written by bench/run --publish.")
+    yield from _heading("Results", "=")
+    for key, value in about.items():
+        yield f":{key}: {value}"
+    yield ""
+    yield "Less than 1 is better than C. ``=``: within what C against itself gave, so no difference."
+    for machine, kind, title in SECTIONS:
+        some = section(figures, machine, kind)
+        if not some:
+            continue
+        yield from _heading(title, "-")
+        yield from (f"{MACHINES[machine]}.", "", f".. image:: plots/{machine}-{kind}.svg", "")
+        yield from _table(("row", "unit", "ours", "C", "ours / C", "C / C"),
+                          [_cells(f) for f in some])
+    yield from _heading("Geometric means", "-")
+    yield from _table(("rows", "ours / C"),
+                      [(title, f"{mean:.3f}") for title, mean in means(figures).items()])
+
+
+def summary(figures, about):
+    """A small table and a plot, for README.md."""
+    some = [f for name in SHORT for f in figures if f.row.machine == "um" and f.name == name]
+    yield from ("<!-- SPDX-License-Identifier: GPL-2.0 -->",
+                "<!-- Written by bench/run --publish, for README.md. -->",
+                "| what | ours / C zsmalloc |", "|---|--:|")
+    for f in some:
+        digits = 3 if f.row.kind == "memory" else 2
+        yield f"| {f.name} | {f.ratio['median']:.{digits}f} |"
+    mean = geometric_mean([f for f in figures if f.mean])
+    yield from ("", f"Geometric mean of the allocator's own rows: {mean:.2f}; less than 1 is better. "
+                f"{about['tree']}, {about['date']}, {MACHINES['um']}.", "",
+                "![ours beside C zsmalloc](Documentation/plots/summary.svg)")
+
+
+def publish(figures, about, documentation):
+    """All of it."""
+    directory = documentation / "plots"
+    directory.mkdir(exist_ok=True)
+    (documentation / RESULTS).write_text("\n".join(results(figures, about)) + "\n")
+    (documentation / SUMMARY).write_text("\n".join(summary(figures, about)) + "\n")
+    plots.plot_all(figures, SECTIONS, directory)
+    own = [f for f in figures if f.mean and "400,000" not in f.name]
+    plots.plot(own, "zsmalloc_rs beside C zsmalloc, one CPU", directory / "summary.svg")
