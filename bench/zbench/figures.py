@@ -21,6 +21,7 @@ class Figure:
     c: dict
     ratio: dict
     aa: dict | None = None
+    values: dict = field(default_factory=dict)  # of each round, by variant
     notes: dict = field(default_factory=dict)
 
     @property
@@ -28,20 +29,25 @@ class Figure:
         return self.row.mean
 
     def significant(self):
-        """Is the median outside what C against C gave?"""
+        """Do all rounds but one in eight agree on who is better, and the median by more than what
+        C against C gave?"""
         if self.aa is None:
             return self.ours != self.c
-        return not self.aa["min"] <= self.ratio["median"] <= self.aa["max"]
+        agree, rounds = self.ratio["agree"], self.ratio["rounds"]
+        noise = abs(self.aa["median"] - 1)
+        return agree >= rounds - rounds // 8 and abs(self.ratio["median"] - 1) > noise
 
 
 def _ratios(over, under):
-    return spread([a / b if b else 1.0 for a, b in zip(over, under)])
+    ratios = [a / b if b else 1.0 for a, b in zip(over, under)]
+    less, more = (sum(r < 1 for r in ratios), sum(r > 1 for r in ratios))
+    return spread(ratios) | {"rounds": len(ratios), "agree": max(less, more)}
 
 
 def _figure(row, name, unit, by_variant):
     c, ours, again = (by_variant.get(v) for v in "cra")
     return Figure(row, name, unit, spread(ours), spread(c), _ratios(ours, c),
-                  _ratios(again, c) if again else None)
+                  _ratios(again, c) if again else None, by_variant)
 
 
 def _time(row, results):

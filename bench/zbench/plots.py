@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 matplotlib.rcParams.update({
     "svg.hashsalt": "zsmalloc_rs",  # the same figures, the same file
+    "svg.fonttype": "none",
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -31,6 +32,11 @@ def _ratios(axes, figures):
     axes.grid(axis="x", color="#eeeeee")
 
 
+def _add_license(path):
+    first, rest = path.read_text(encoding="utf-8").split("\n", 1)
+    path.write_text(f"{first}\n<!-- SPDX-License-Identifier: GPL-2.0 -->\n{rest}", encoding="utf-8")
+
+
 def plot(figures, title, path, what="time"):
     """One plot: a row a line."""
     fig, axes = plt.subplots(figsize=(7.2, 0.9 + 0.27 * len(figures)))
@@ -41,6 +47,7 @@ def plot(figures, title, path, what="time"):
         axes.set_xlim(left=0.5)
     fig.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close(fig)
+    _add_license(path)
 
 
 def plot_all(figures, sections, directory):

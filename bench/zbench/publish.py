@@ -41,7 +41,8 @@ def results(figures, about):
     for key, value in about.items():
         yield f":{key}: {value}"
     yield ""
-    yield "Less than 1 is better than C. ``=``: within what C against itself gave, so no difference."
+    yield ("Less than 1 is better than C. ``=``: no difference; the rounds do not agree on one, or C "
+           "against itself gave as much.")
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if not some:

@@ -40,7 +40,7 @@ def as_dict(figures, about):
         {"name": f.name, "machine": f.row.machine, "kind": f.row.kind, "unit": f.unit,
          "command": f.row.command, "source": "bench/" + f.row.source, "ours": f.ours, "c": f.c,
          "ratio": f.ratio, "aa": f.aa, "significant": f.significant(), "in_mean": f.mean,
-         "notes": f.notes}
+         "rounds": f.values, "notes": f.notes}
         for f in figures
     ]
     return {"about": about, "geometric_means": means(figures), "rows": rows}
@@ -75,8 +75,8 @@ def markdown(figures, about):
     for key, value in about.items():
         yield f"- {key}: {value}"
     yield ""
-    yield ("Less than 1 is better than C. `=`: the median lies within what C against itself gave, "
-           "so it is no difference.")
+    yield ("Less than 1 is better than C. `=`: no difference; the rounds do not agree on one, or C "
+           "against itself gave as much.")
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if some:
