@@ -7,11 +7,13 @@ PAGE_SIZE ?= 4K
 FLAVOR ?= release
 JOBS ?= $(shell nproc)
 KDIR ?=
+KSRC ?=
+DESTDIR ?=
 
-export ARCH PAGE_SIZE FLAVOR JOBS KDIR
+export ARCH PAGE_SIZE FLAVOR JOBS KDIR KSRC DESTDIR
 
-.PHONY: help setup kernel print-kdir module run test test-all check shell \
-	torture test-mutants bench bench-quick html man clean clean-cache
+.PHONY: help setup kernel print-kdir module install uninstall run test test-all check \
+	shell torture test-mutants bench bench-quick html man clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
@@ -29,6 +31,7 @@ help:
 	@echo 'make kernel      build the kernel of ARCH, PAGE_SIZE and FLAVOR in the cache'
 	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
 	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
+	@echo 'make install     put that of KDIR where modprobe looks, below DESTDIR; make uninstall'
 	@echo 'make shell       boot a virtual machine with the module, and give a shell'
 	@echo 'make html man    the documents in build/html, the manual pages in build/man'
 	@echo 'make setup       only install what all of this needs'
@@ -38,7 +41,8 @@ help:
 	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
 	@echo 'PAGE_SIZE=4K|16K|64K   now $(PAGE_SIZE); x86_64 has 4K only'
 	@echo 'FLAVOR=release|debug   now $(FLAVOR); for torture also cfi, race, rt, nosmp, nocompaction'
-	@echo 'KDIR=DIR   a kernel build directory of your own, for make module'
+	@echo 'KDIR=DIR   a kernel build directory of your own, or installed headers, for make module'
+	@echo 'KSRC=DIR   the source of that kernel, if it has no CONFIG_RUST and is not Debian'"'"'s'
 	@echo 'JOBS=N   now $(JOBS)'
 
 setup:
@@ -50,12 +54,18 @@ kernel: setup
 print-kdir:
 	@scripts/kernel --print-kdir
 
+# For a kernel of one's own nothing is installed: what is missing is named.
 ifeq ($(KDIR),)
 module: kernel
-else
-module: setup
 endif
+module:
 	@scripts/module
+
+install:
+	@scripts/install
+
+uninstall:
+	@scripts/install --remove
 
 run:
 	@scripts/run

@@ -21,8 +21,8 @@ JOBS=${JOBS:-$(nproc)}
 BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
 
 # The kernel's Rust is built with the distribution's toolchain, whatever rustup
-# or pyenv has put in front of it.
-export PATH="$BINDGEN_ROOT/bin:/usr/bin:/usr/sbin:/bin:/sbin:$PATH"
+# or pyenv has put in front of it.  ZSM_PATH is for a test on a machine with less.
+export PATH="${ZSM_PATH:-$BINDGEN_ROOT/bin:/usr/bin:/usr/sbin:/bin:/sbin:$PATH}"
 # rustup and make's own variables must not reach the kernel's build.
 unset RUSTUP_TOOLCHAIN RUSTC CARGO MAKEFLAGS MFLAGS MAKELEVEL
 export LC_ALL=C.UTF-8
