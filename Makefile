@@ -13,7 +13,7 @@ DESTDIR ?=
 export ARCH PAGE_SIZE FLAVOR JOBS KDIR KSRC DESTDIR
 
 .PHONY: help setup kernel print-kdir module install uninstall run test test-all check \
-	shell torture test-mutants bench bench-quick html man clean clean-cache
+	test-stock shell torture test-mutants bench bench-quick html man clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
@@ -22,6 +22,7 @@ help:
 	@echo '                 REPORT=FILE.xml writes the results as JUnit, too'
 	@echo
 	@echo 'make check       only the part of make test that needs no virtual machine'
+	@echo 'make test-stock  the module in the kernel that Debian ships, of which none is built'
 	@echo 'make torture     MINUTES of everything at once on FLAVOR; SEED and ROUNDS repeat some of it'
 	@echo 'make test-mutants   put faults into the module, one at a time: the tests have to find them'
 	@echo 'make bench       speed and memory beside C zsmalloc; ROWS=regular expression for some rows'
@@ -75,6 +76,10 @@ test:
 
 test-all:
 	@scripts/test --all
+
+# Debian's own kernel, without CONFIG_RUST; FULL=1 is what make test-all runs of it
+test-stock: setup
+	@tests/stock/run $(if $(FULL),--full)
 
 check:
 	@scripts/test --host
