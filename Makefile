@@ -12,8 +12,8 @@ DESTDIR ?=
 
 export ARCH PAGE_SIZE FLAVOR JOBS KDIR KSRC DESTDIR
 
-.PHONY: help setup kernel print-kdir module install uninstall run test test-all check \
-	test-stock shell torture test-mutants bench bench-quick html man clean clean-cache
+.PHONY: help setup kernel print-kdir module install uninstall deb kernel-deb run test test-all \
+	check test-stock shell torture test-mutants bench bench-quick html man clean clean-cache
 
 help:
 	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
@@ -33,6 +33,8 @@ help:
 	@echo 'make print-kdir  print its build directory (make -s print-kdir)'
 	@echo 'make module      build zsmalloc_rs.ko for that kernel, or for KDIR'
 	@echo 'make install     put that of KDIR where modprobe looks, below DESTDIR; make uninstall'
+	@echo 'make deb         Debian packages: the module for DKMS, the tool'
+	@echo 'make kernel-deb  packages of Debian'"'"'s kernel with Rust and zram on zsmalloc_rs: hours'
 	@echo 'make shell       boot a virtual machine with the module, and give a shell'
 	@echo 'make html man    the documents in build/html, the manual pages in build/man'
 	@echo 'make setup       only install what all of this needs'
@@ -67,6 +69,13 @@ install:
 
 uninstall:
 	@scripts/install --remove
+
+deb:
+	@scripts/deb
+
+# Debian's kernel with Rust and the patches for zram: hours
+kernel-deb:
+	@scripts/kernel-deb
 
 run:
 	@scripts/run
