@@ -52,12 +52,14 @@ impl Show for ModuleStatsFile {
     fn show(totals: &PoolStats, seq: &mut Seq) -> fmt::Result {
         let (mut pools, mut zspages) = (0_usize, 0_usize);
         let sum = PoolStats::new();
-        POOLS.for_each(|pool| {
-            pools = pools.saturating_add(1);
-            zspages = zspages.saturating_add(pool.zspages());
-            sum.absorb(pool.stats());
-        });
-        sum.absorb(totals);
+        POOLS.for_each(
+            |pool| {
+                pools = pools.saturating_add(1);
+                zspages = zspages.saturating_add(pool.zspages());
+                sum.absorb(pool.stats());
+            },
+            || sum.absorb(totals),
+        );
         writeln!(seq, "pools {pools}")?;
         writeln!(seq, "raced_frees {}", page::raced_frees())?;
         writeln!(seq, "zspages {zspages}")?;

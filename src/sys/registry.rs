@@ -44,8 +44,7 @@ impl Drop for Held {
 }
 
 impl<T> Registry<T> {
-    /// A registry without values. Each is given to `last_look` as it goes: whoever looks at all values
-    /// finds it before, or finds what `last_look` has made of it.
+    /// A registry without values. Each is given to `last_look`, under the mutex, as it goes.
     pub(crate) const fn new(last_look: fn(&T)) -> Self {
         Self {
             first: Cell::new(None),
@@ -53,8 +52,10 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Looks at each value. Sleeps; `look` must not register anything.
-    pub(crate) fn for_each(&self, mut look: impl FnMut(&T)) {
+    /// Looks at each value, then calls `then`, all under the mutex: a value is either seen by `look`, or
+    /// is in what `last_look` has made of it when `then` is called, and never both. Sleeps; neither
+    /// may register anything.
+    pub(crate) fn for_each(&self, mut look: impl FnMut(&T), then: impl FnOnce()) {
         let held = Held::new();
         let mut at = self.first.get();
         while let Some(entry) = at {
@@ -64,6 +65,7 @@ impl<T> Registry<T> {
             look(unsafe { entry.value.as_ref() });
             at = entry.next.get();
         }
+        then();
         drop(held);
     }
 }
