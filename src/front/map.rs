@@ -9,7 +9,10 @@
 //! unmap needs to know of them lies beside the buffer. Unmap looks nothing up.
 
 use crate::{
-    sys::map_area::{MapArea, Mapping},
+    sys::{
+        map_area::{MapArea, Mapping},
+        warn::warn_once,
+    },
     zsmalloc::{Handle, Pinned, Pool, Segments},
 };
 use core::ptr::NonNull;
@@ -27,9 +30,9 @@ pub(crate) enum MapMode {
 
 /// Maps an object and returns the address of its first byte (`zs_map_object()`).
 ///
-/// Until the [`unmap`] the caller must not sleep (on `PREEMPT_RT`: may), has page faults off, stays on
-/// its CPU and maps no other object. Not for interrupt context. `None` only of memory that somebody
-/// has overwritten.
+/// Until the [`unmap`] the caller must not sleep (on `PREEMPT_RT` it may wait for a spinlock, and be
+/// preempted), has page faults off, stays on its CPU and maps no other object. Not for interrupt
+/// context. `None` only of memory that somebody has overwritten, or while another object is mapped.
 ///
 /// # Safety
 ///
@@ -38,6 +41,10 @@ pub(crate) enum MapMode {
 pub(crate) unsafe fn map(pool: &Pool, handle: &Handle, mode: MapMode) -> Option<NonNull<u8>> {
     let pinned = pool.pin(handle)?;
     let mut area = MapArea::lock();
+    if area.is_mapped() {
+        warn_once!(c"a second object is mapped on this CPU", handle.as_number());
+        return None;
+    }
     let segments = pinned.segments()?;
     let (address, copy_back) = match segments.contiguous() {
         Some(address) => (address, false),
@@ -64,17 +71,19 @@ pub(crate) unsafe fn map(pool: &Pool, handle: &Handle, mode: MapMode) -> Option<
 /// This task mapped the object of `handle`, and nothing since, on this CPU.
 #[inline]
 pub(crate) unsafe fn unmap(handle: &Handle) {
-    // SAFETY: As the caller promises, `map()` left both to us.
-    let (mut area, pinned, copy_back) = unsafe {
-        let (area, mapping) = MapArea::resume();
-        (area, Pinned::from_raw(mapping.pinned), mapping.copy_back)
+    // SAFETY: As the caller promises, `map()` left it to us.
+    let Some((mut area, mapping)) = (unsafe { MapArea::resume() }) else {
+        warn_once!(c"unmap of what is not mapped", handle.as_number());
+        return;
     };
-    debug_assert!(pinned.is_of(handle), "unmap of what is not mapped");
-    if copy_back {
+    // SAFETY: `map()` left the pin in the area, which gives it out once.
+    let pinned = unsafe { Pinned::from_raw(mapping.pinned) };
+    debug_assert!(pinned.is_of(handle), "unmap of another object");
+    if mapping.copy_back {
         // SAFETY: As the caller of `map()` promised.
         unsafe { copy_from_buffer(&pinned, &mut area) };
     }
-    // Locks are given back in the order C zsmalloc does: the CPU first.
+    // As in C zsmalloc the buffer is unlocked first, then the zspage.
     drop(area);
     drop(pinned);
 }

@@ -8,7 +8,7 @@
 //! off), one object a CPU.
 
 use super::{bindings, page::PAGE_SIZE};
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{marker::PhantomData, mem, ptr::NonNull};
 use kernel::error::{to_result, Result};
 
 /// The buffers of all CPUs, those that come later included.
@@ -33,7 +33,7 @@ impl Drop for MapAreas {
 /// What a map leaves for its unmap.
 #[derive(Clone, Copy)]
 pub(crate) struct Mapping {
-    /// What keeps the object in its place, as a number.
+    /// What keeps the object in its place, as a number; not 0.
     pub(crate) pinned: usize,
     /// Whether the buffer has to be copied back.
     pub(crate) copy_back: bool,
@@ -71,32 +71,45 @@ impl MapArea {
             (*self.area.as_ptr()).pinned = mapping.pinned;
             (*self.area.as_ptr()).copy_back = mapping.copy_back;
         }
-        core::mem::forget(self);
+        mem::forget(self);
     }
 
-    /// Takes up the lock that a map left held for its unmap, and what it left with it.
+    /// Whether an object is mapped on this CPU already. That is a bug of the user's: the lock that we
+    /// have just taken was held.
+    #[inline]
+    pub(crate) fn is_mapped(&self) -> bool {
+        // SAFETY: By the type invariant the area is ours.
+        unsafe { self.area.as_ref().pinned != 0 }
+    }
+
+    /// Takes up the lock that a map left held for its unmap, and what it left with it. `None` if no
+    /// map did.
     ///
     /// # Safety
     ///
-    /// This task called [`Self::lock`] and [`Self::leave_locked`] last, in this order.
+    /// If an object is mapped on this CPU, it was this task that called [`Self::lock`] and
+    /// [`Self::leave_locked`], in this order.
     #[inline]
-    pub(crate) unsafe fn resume() -> (Self, Mapping) {
+    pub(crate) unsafe fn resume() -> Option<(Self, Mapping)> {
         // SAFETY: The lock is held, so this is the CPU it was taken on, and its area ours. The
         // address of a per-CPU variable is not NULL.
         let (area, mapping) = unsafe {
-            let area = NonNull::new_unchecked(bindings::zs_rs_map_area_current());
+            let mut area = NonNull::new_unchecked(bindings::zs_rs_map_area_current());
             let mapping = Mapping {
-                pinned: area.as_ref().pinned,
+                pinned: mem::take(&mut area.as_mut().pinned),
                 copy_back: area.as_ref().copy_back,
             };
             (area, mapping)
         };
+        if mapping.pinned == 0 {
+            return None;
+        }
         // INVARIANT: As the caller promises.
         let this = Self {
             area,
             _not_send: PhantomData,
         };
-        (this, mapping)
+        Some((this, mapping))
     }
 
     /// The buffer.

@@ -59,6 +59,11 @@ impl MapArea {
         }
     }
 
+    /// `lock()` has seen to it.
+    pub(crate) fn is_mapped(&self) -> bool {
+        false
+    }
+
     pub(crate) fn leave_locked(mut self, mapping: Mapping) {
         // SAFETY: As above.
         unsafe { self.area.as_mut() }.mapping = Some(mapping);
@@ -68,7 +73,7 @@ impl MapArea {
     /// # Safety
     ///
     /// This thread called [`Self::lock`] and [`Self::leave_locked`] last.
-    pub(crate) unsafe fn resume() -> (Self, Mapping) {
+    pub(crate) unsafe fn resume() -> Option<(Self, Mapping)> {
         let mut area = Self::current();
         // SAFETY: As above.
         let mapping = unsafe { area.as_mut() }.mapping.take();
@@ -76,7 +81,7 @@ impl MapArea {
             area,
             _not_send: PhantomData,
         };
-        (this, mapping.expect("nothing is mapped on this CPU"))
+        Some((this, mapping.expect("nothing is mapped on this CPU")))
     }
 
     pub(crate) fn buffer(&mut self) -> &mut [u8; PAGE_SIZE] {
