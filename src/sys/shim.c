@@ -70,7 +70,16 @@ void zs_rs_read_lock(rwlock_t *lock) __acquires(lock)
 
 void zs_rs_read_unlock(rwlock_t *lock) __releases(lock)
 {
+	/*
+	 * Once unlocked, the zspage may be emptied and queued for RCU.  With
+	 * PREEMPT_RT, not every 6.12 is done with the lock before it leaves its
+	 * own RCU read section.
+	 */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		rcu_read_lock();
 	read_unlock(lock);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		rcu_read_unlock();
 }
 
 bool zs_rs_write_trylock(rwlock_t *lock)
@@ -116,7 +125,8 @@ void zs_rs_registry_unlock(void)
 /* Once for each place: warn.rs sees to that. */
 void zs_rs_warn(const char *what, unsigned long handle)
 {
-	WARN(1, "zsmalloc_rs: %s (handle %#lx)\n", what, handle);
+	/* Hashed, as all addresses in the log are, unless booted with no_hash_pointers. */
+	WARN(1, "zsmalloc_rs: %s (handle %p)\n", what, (void *)handle);
 }
 
 void zs_rs_rcu_read_lock(void)
