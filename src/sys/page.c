@@ -184,8 +184,8 @@ static bool disown_page(struct page *page, const struct movable_operations *ops)
 
 	/*
 	 * With a reference the mapping cannot change to ours any more, since
-	 * none of our pages is allocated; that it still is ours means that
-	 * nobody else locks this page for anything but our hooks.
+	 * none of our pages is allocated.  That it still is ours means that the
+	 * page only waits to be put: whoever locks it gives it back soon.
 	 */
 	found = page_names(page, ops);
 	if (found) {

@@ -138,8 +138,12 @@ impl Page {
         unsafe { bindings::zs_rs_page_discard(page.as_ptr()) };
     }
 
-    /// Frees the page under its page lock, which the migration core holds for `_locked`.
-    pub(crate) fn free_locked(self, _locked: &LockedPage<'_>) {
+    /// Frees the page under its page lock, which the migration core holds for `locked`; if that is
+    /// another page, without.
+    pub(crate) fn free_locked(self, locked: &LockedPage<'_>) {
+        if self.page != locked.page {
+            return;
+        }
         let page = ManuallyDrop::new(self).page;
         // SAFETY: By the type invariant the page is ours; its lock is held.
         unsafe { bindings::zs_rs_page_free_locked(page.as_ptr()) };
@@ -210,7 +214,8 @@ impl PageSlot {
 ///
 /// # Invariants
 ///
-/// For `'a`, somebody holds a reference to the page and its page lock.
+/// For `'a`, somebody holds a reference to the page and its page lock. It carries our operations, or
+/// is the target of a migration, of which [`Self::adopt`] alone is called.
 pub(crate) struct LockedPage<'a> {
     page: NonNull<bindings::page>,
     _lock: PhantomData<&'a ()>,
@@ -221,7 +226,8 @@ impl LockedPage<'_> {
     ///
     /// # Safety
     ///
-    /// The page is referenced and locked by the caller for as long as the value is used.
+    /// The page is referenced and locked by the caller for as long as the value is used. It carries
+    /// our operations, or is the target of a migration, of which [`Self::adopt`] alone is called.
     pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
         // INVARIANT: As the caller promises.
         Self {

@@ -53,7 +53,7 @@ pub(crate) unsafe trait Deferred {
     /// Which object has its head at `head`.
     fn from_head(head: NonNull<Head>) -> NonNull<Self>;
 
-    /// Frees the object. Runs in soft-interrupt context: does not sleep.
+    /// Frees the object. Runs in soft-interrupt context, or with bottom halves off: does not sleep.
     ///
     /// # Safety
     ///

@@ -165,7 +165,7 @@ impl Handle {
     #[inline]
     pub(crate) fn word(&self) -> Option<Word> {
         let word = self.atomic().load(Ordering::Acquire);
-        if word & LIVE == 0 {
+        if word & LIVE == 0 || word >> TAIL_BITS == 0 {
             warn_once!(c"a handle that names no object", self.as_number());
             return None;
         }

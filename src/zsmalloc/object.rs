@@ -220,7 +220,10 @@ impl WriteLockedZspage<'_> {
         let handle = source.recorded_handle(index)?;
         let from = source.object(index)?;
         let free = target.take_slot()?;
-        let to = target.object(free)?;
+        let Some(to) = target.object(free) else {
+            target.put_slot(free);
+            return None;
+        };
         // SAFETY: Nobody has the one object mapped, and nobody knows of the other, which is in a slot
         // that was free. So they are different, and do not overlap.
         unsafe { to.copy_from(&from) };

@@ -71,8 +71,9 @@ impl Pinned<'_> {
 }
 
 impl Pool {
-    /// Pins the object of `handle` where it is. Does not sleep (on `PREEMPT_RT`: may), nor may the
-    /// caller while the object is pinned. `None` only of memory that somebody has overwritten.
+    /// Pins the object of `handle` where it is. Does not sleep (on `PREEMPT_RT` it may wait for the
+    /// lock). The caller must not sleep while the object is pinned. `None` only of memory that
+    /// somebody has overwritten.
     ///
     /// A compaction that has the zspage locked makes us wait for it, and may have moved the object
     /// when we get the lock: the word tells.

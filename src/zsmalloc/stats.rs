@@ -13,7 +13,8 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// An amount that is written under one lock, and read by anybody: no locked operation is needed.
+/// An amount that one task at a time writes (under a lock, or because it is that task's alone) and
+/// anybody reads: no locked operation is needed.
 ///
 /// It does not overflow, there being fewer objects than bytes; a debug build makes sure that it does
 /// not go below 0 either.

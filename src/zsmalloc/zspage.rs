@@ -51,6 +51,8 @@ pub(crate) struct Zspage {
 
 const _: () = assert!(mem::size_of::<Link>() >= mem::size_of::<rcu::Head>());
 const _: () = assert!(mem::align_of::<Link>() >= mem::align_of::<rcu::Head>());
+// What `ZspageRef::tail()` relies on.
+const _: () = assert!(mem::size_of::<PageSlot>() == mem::size_of::<usize>());
 
 /// Bytes of a zspage of a class, as its cache has them.
 pub(crate) fn zspage_size(spec: &ClassSpec) -> usize {
