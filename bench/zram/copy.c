@@ -17,9 +17,9 @@ module_param_named(memcpy, memcpy_ticks, ulong, 0444);
 MODULE_PARM_DESC(memcpy, "Ticks of memcpy() of a page");
 
 /* the compiler is not to see the size, as in zram */
-static ulong page_size = PAGE_SIZE;
-module_param(page_size, ulong, 0);
-MODULE_PARM_DESC(page_size, "How much memcpy() copies");
+static ulong size = PAGE_SIZE;
+module_param(size, ulong, 0);
+MODULE_PARM_DESC(size, "How much memcpy() copies");
 
 /* as in init.c, and User Mode Linux has no get_cycles() */
 static ulong ticks(void)
@@ -49,7 +49,7 @@ static ulong by_memcpy(void *to, void *from)
 {
 	ulong t = ticks();
 
-	memcpy(to, from, READ_ONCE(page_size));
+	memcpy(to, from, READ_ONCE(size));
 	return ticks() - t;
 }
 
