@@ -118,7 +118,7 @@ html man:
 # and what a build in the tree itself, with M=, leaves behind
 clean:
 	rm -rf build
-	find Kbuild src tests/module \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
+	find Kbuild src tests/module bench/module \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o \
 		-name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' -o -name '*_generated.*' \) -delete
 	rm -f *.o *.ko *.mod *.mod.c .*.cmd modules.order Module.symvers
 

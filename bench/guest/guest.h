@@ -35,6 +35,5 @@ void zram_end(void);
 /* Commands that are not the kernel module's, by name. */
 void do_swap(char **args, struct result *r);
 void do_fio(char **args, struct result *r);
-void do_live(char **args, struct result *r);
 
 #endif /* ZB_GUEST_H */

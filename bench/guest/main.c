@@ -7,7 +7,6 @@
  *	read ID FILE		lines of "name value", as name=value
  *	swap ID ARGUMENTS	swap.c
  *	fio ID ARGUMENTS	fio.c
- *	live ID ARGUMENTS	live.c
  *
  * In a command, @name stands for the kernel's symbol of that name.  For each ID
  * one line is written: "ID ok ns=N ops=N ..." or "ID fail REASON", and "finished"
@@ -199,8 +198,6 @@ static void execute(char *line)
 		n++;
 	if (!strcmp(what, "swap"))
 		do_command(id, words, do_swap);
-	else if (!strcmp(what, "live"))
-		do_command(id, words, do_live);
 	else if (!strcmp(what, "fio"))
 		do_command(id, words, do_fio);
 	else

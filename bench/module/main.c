@@ -35,7 +35,6 @@ static const struct zb_row zb_rows[] = {
 	{ "memory", zb_memory },
 	{ "latency", zb_latency },
 	{ "threads", zb_threads },
-	{ "contig", zb_contig },
 	{ "shrinker-count", zb_shrinker_count },
 };
 

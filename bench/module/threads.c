@@ -230,53 +230,6 @@ static int time_count(struct zb_run *run, struct zb_pool *pool)
 	return ret;
 }
 
-#ifdef CONFIG_CONTIG_ALLOC
-/*
- * contig threads= ranges= pages=: allocate ranges of frames, and free them again,
- * while threads free and allocate huge objects.  busy= of them did not work.
- */
-static int time_contig(struct zb_run *run, struct zb_pool *pool)
-{
-	unsigned long pages = zb_num(run, "pages", 2048), pfn, tries;
-	unsigned long ranges = zb_num(run, "ranges", 400), busy = 0;
-	int i, threads = clamp(zb_num(run, "threads", 1), 1UL, MAX_THREADS);
-	struct worker workers[MAX_THREADS] = {};
-	struct crew crew = { .pool = pool };
-	int ret;
-
-	ret = prepare(&crew, workers, threads);
-	for (i = 0; i < threads && !ret; i++)
-		wake_up_process(workers[i].task);
-	zb_start(run);
-	for (tries = 0, pfn = 0; tries < ranges && !ret; tries++) {
-		/* the upper half, where there are few pages of the kernel's own */
-		pfn += pages;
-		if (pfn < totalram_pages() / 2 || pfn + pages > totalram_pages())
-			pfn = ALIGN(totalram_pages() / 2, pages);
-		if (alloc_contig_range(pfn, pfn + pages, MIGRATE_MOVABLE,
-				       GFP_KERNEL | __GFP_NOWARN))
-			busy++;
-		else
-			free_contig_range(pfn, pages);
-	}
-	zb_stop(run, tries);
-	zb_note(run, " busy=%lu", busy);
-	WRITE_ONCE(crew.stop, true);
-	dismiss(workers, threads);
-	return ret;
-}
-
-int zb_contig(struct zb_run *run)
-{
-	return zb_with_pool(run, 4000, true, time_contig);
-}
-#else
-int zb_contig(struct zb_run *run)
-{
-	return zb_fail(run, "kernel without CONFIG_CONTIG_ALLOC");
-}
-#endif
-
 int zb_shrinker_count(struct zb_run *run)
 {
 	return zb_with_pool(run, 4000, true, time_count);

@@ -56,9 +56,8 @@ def guest_program():
 class Machine:
     """A kernel and the modules for it, and how it is booted."""
 
-    def __init__(self, name, append=""):
+    def __init__(self, name):
         self.name = name
-        self.append = append
         self.arch = "um" if name == "um" else "x86_64"
         script("kernel", arch=self.arch)
         script("module", "--quiet", arch=self.arch)
@@ -129,6 +128,6 @@ def _boot_qemu(machine, commands, directory, log):
              "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
              "-serial", "stdio", "-kernel", machine.kdir / "arch/x86/boot/bzImage",
              "-initrd", initrd, "-append",
-             f"console=ttyS0 quiet panic=-1 oops=panic watchdog_thresh=60 {machine.append}"],
+             "console=ttyS0 quiet panic=-1 oops=panic watchdog_thresh=60"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=7200, check=False)
     return log.read_text(errors="replace").splitlines()
