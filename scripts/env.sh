@@ -23,8 +23,10 @@ BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
 # The kernel's Rust is built with the distribution's toolchain, whatever rustup
 # or pyenv has put in front of it.  ZSM_PATH is for a test on a machine with less.
 export PATH="${ZSM_PATH:-$BINDGEN_ROOT/bin:/usr/bin:/usr/sbin:/bin:/sbin:$PATH}"
-# rustup and make's own variables must not reach the kernel's build.
+# rustup and make's own variables must not reach the kernel's build, nor what kernel
+# developers export for their own: another tree, other flags, errors as warnings.
 unset RUSTUP_TOOLCHAIN RUSTC CARGO MAKEFLAGS MFLAGS MAKELEVEL
+unset KBUILD_OUTPUT KBUILD_EXTMOD KBUILD_EXTRA_SYMBOLS KBUILD_MODPOST_WARN KCFLAGS KRUSTFLAGS LLVM
 export LC_ALL=C.UTF-8
 
 # Messages go to stderr: some scripts' output is a path.

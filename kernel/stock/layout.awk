@@ -47,8 +47,17 @@ function anonymous(name) {
 	return name == "" || name ~ /__bindgen|^_bitfield|[^A-Za-z0-9_]/
 }
 
+# Without rustfmt bindgen writes a space between any two tokens.
 {
 	gsub(/[ \t\n]+/, " ")
+	gsub(/ ?:: ?/, "::")
+	gsub(/ ?! ?/, "!")
+	gsub(/ ?< ?/, "<")
+	gsub(/ ?> ?/, ">")
+	gsub(/ ?[(] ?/, "(")
+	gsub(/ ?[)] ?/, ")")
+	gsub(/ ?[*] ?/, "*")
+	gsub(/ ?[.] ?/, ".")
 }
 
 function name_of(definition) {
@@ -73,6 +82,7 @@ function name_of(definition) {
 	name = between("size_of::<", ">")
 	if (value() == 0)
 		name = ""	# an empty one may have no tag, and shows in what is around it
+	seen[name] = 1
 	if (!anonymous(name))
 		printf "static_assert(sizeof(%s) == %s);\n", type(name), value()
 }
@@ -88,4 +98,12 @@ function name_of(definition) {
 		field = keyword[field]
 	if (!anonymous(name) && !anonymous(field))
 		printf "static_assert(offsetof(%s, %s) == %s);\n", type(name), field, value()
+}
+
+# An output of bindgen that is not understood must not look like one that is right.
+END {
+	if (!("zpool_driver" in seen)) {
+		print "layout.awk: no layout test of zpool_driver in what bindgen wrote" > "/dev/stderr"
+		exit 1
+	}
 }

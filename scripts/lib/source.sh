@@ -30,6 +30,8 @@ unpack_source() { # TAR
 	dir=$CACHE/rust-source/$(stat -c "%n %s %Y" "$(readlink -f "$1")" | sha256sum | cut -c1-10)
 	if [ ! -e "$dir/.complete" ]; then
 		lock rust-source
+	fi
+	if [ ! -e "$dir/.complete" ]; then
 		rm -rf "$dir" "$dir.tmp"
 		mkdir -p "$dir.tmp"
 		note "unpacking rust/ of $1"
@@ -45,7 +47,7 @@ find_source() {
 	local where=${KSRC:-} base=/usr/src/linux-source-$LINUX
 	find_common
 	if [ -z "$where" ]; then
-		for where in "$common" "$base" "$base.tar.xz" ''; do
+		for where in "$common" "$base.tar.xz" "$base" ''; do
 			if [ -f "$where" ] || [ -e "$where/rust/kernel/lib.rs" ]; then
 				break
 			fi

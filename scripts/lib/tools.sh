@@ -122,15 +122,18 @@ check_any_rust() {
 # bindgen finds libclang by itself, or where LIBCLANG_PATH says.  The newest there is
 # knows most of gcc's options.
 check_libclang() {
-	local header=$work/empty.h dir
+	local header=$work/empty.h dir clang_flags=(-w)
+	# 14, which Debian 12 has as libclang-dev, does not know it
+	[ "$(conf INIT_STACK_ALL_ZERO)" != y ] || clang_flags+=(-ftrivial-auto-var-init=zero)
 	: >"$header"
 	if [ -z "${LIBCLANG_PATH:-}" ]; then
 		dir=$(find /usr/lib/llvm-*/lib -maxdepth 1 -name 'libclang*.so*' -printf '%h\n' 2>/dev/null |
 			sort -V | tail -1)
 		[ -z "$dir" ] || export LIBCLANG_PATH=$dir
 	fi
-	bindgen "$header" >/dev/null 2>&1 ||
-		lacks libclang libclang-dev clang-libs clang libclang-dev
+	bindgen "$header" -- "${clang_flags[@]}" >/dev/null 2>&1 ||
+		lacks "libclang 16 or newer" "libclang-16-dev or newer" clang-libs clang \
+			"libclang-16-dev or newer"
 }
 
 # What the kernel's source asks for.

@@ -22,7 +22,7 @@ root=${keep:-$work}/debian
 n=0 bad=0
 
 leave() {
-	umount "$root/dev" "$root/proc" 2>/dev/null || true
+	umount -l "$root/dev" "$root/proc" 2>/dev/null || true
 	rm -rf --one-file-system "$work"
 }
 trap leave EXIT
