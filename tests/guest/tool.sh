@@ -10,13 +10,17 @@
 
 tool=$here/../../tools/zsmalloc-rs
 
+unload() {
+	! grep -q '^zsmalloc_rs ' /proc/modules || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
+		fail "the module does not unload"
+}
+
 tear_down() {
 	memfill_stop
 	swap_off
 	modprobe -r zram 2>/dev/null || true
 	zswap_off 2>/dev/null || true
-	! grep -q '^zsmalloc_rs ' /proc/modules || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
-		fail "the module does not unload"
+	unload
 }
 
 # exits CODE ARGUMENT...: run the tool; its output is in $said
@@ -40,6 +44,9 @@ is() { # WHAT VALUE EXPECTED
 }
 
 unused() {
+	# what ran before may have left it loaded
+	zt_unload
+	unload
 	exits 0 status
 	says "zsmalloc_rs is not loaded"
 	exits 1 check
