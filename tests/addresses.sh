@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Handle words hold the address of a zspage on kernels with the widest and with
+# Handles hold the address of an anchor on kernels with the widest and with
 # ordinary addresses: each is booted on a processor that has them, and must prove
 # that it uses them.  For ARCH, PAGE_SIZE and FLAVOR; TAP.
 #

@@ -77,7 +77,10 @@ pub(crate) unsafe fn unmap(handle: &Handle) {
         return;
     };
     // SAFETY: `map()` left the pin in the area, which gives it out once.
-    let pinned = unsafe { Pinned::from_raw(mapping.pinned) };
+    let Some(pinned) = (unsafe { Pinned::from_raw(mapping.pinned) }) else {
+        warn_once!(c"unmap of what is not mapped", handle.as_number());
+        return;
+    };
     debug_assert!(pinned.is_of(handle), "unmap of another object");
     if mapping.copy_back {
         // SAFETY: As the caller of `map()` promised.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory for what lives as long as a pool: the pool itself and its table of classes.
+//! Memory for what lives as long as a pool, the pool itself and its table of classes, and for what
+//! compaction has to remember.
 //!
-//! What allocates here may sleep (`GFP_KERNEL`).
+//! What allocates here may sleep (`GFP_KERNEL`), unless it has a [`Gfp`].
 
-use super::init::PinInit;
-use core::{convert::Infallible, ops::Deref};
+use super::{bindings, init::PinInit, page::Gfp};
+use core::{convert::Infallible, mem, ops::Deref, ptr::NonNull};
 use kernel::alloc::{flags::GFP_KERNEL, AllocError, KBox, KVVec};
 
 pub(crate) use kernel::sync::Arc;
@@ -37,6 +38,60 @@ pub(crate) fn boxed<T>(value: T) -> Result<Box<T>, NoMemory> {
 /// Puts `value` on the heap, to be shared.
 pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, NoMemory> {
     Ok(Arc::new(value, GFP_KERNEL)?)
+}
+
+/// Bytes of `kmalloc()`, zeroed, aligned at least as words are; freed when dropped.
+///
+/// # Invariants
+///
+/// `start` came from `kzalloc()` of `len` bytes.
+pub(crate) struct Memory {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Memory {
+    /// What `bytes` really take (`kmalloc_size_roundup()`).
+    pub(crate) fn round_up(bytes: usize) -> usize {
+        // SAFETY: May be called in any context.
+        unsafe { bindings::zs_rs_kmalloc_size(bytes) }
+    }
+
+    /// That many bytes: a number that [`Self::round_up`] gave. Sleeps if `gfp` says so.
+    pub(crate) fn alloc(len: usize, gfp: Gfp) -> Result<Self, NoMemory> {
+        // SAFETY: Allocation has no conditions.
+        let start = unsafe { bindings::zs_rs_kzalloc(len, gfp.bits()) };
+        // INVARIANT: Just allocated.
+        let start = NonNull::new(start.cast()).ok_or(NoMemory)?;
+        Ok(Self { start, len })
+    }
+
+    /// Bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Gives the memory away.
+    pub(crate) fn into_raw(self) -> NonNull<u8> {
+        mem::ManuallyDrop::new(self).start
+    }
+
+    /// Takes the memory back.
+    ///
+    /// # Safety
+    ///
+    /// `start` came from [`Self::into_raw`] of memory of `len` bytes, and nobody else uses it.
+    pub(crate) unsafe fn from_raw(start: NonNull<u8>, len: usize) -> Self {
+        // INVARIANT: As the caller promises.
+        Self { start, len }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; nobody uses it any more.
+        unsafe { bindings::zs_rs_kfree(self.start.as_ptr().cast()) };
+    }
 }
 
 /// Values on the heap, one after the other, which stay where they are made.

@@ -39,9 +39,9 @@ DELAY_PARAM(unlisted, ZS_RS_DELAY_UNLISTED,
 DELAY_PARAM(private, ZS_RS_DELAY_PRIVATE,
 	    "between clearing a page's private and dropping the page");
 DELAY_PARAM(map, ZS_RS_DELAY_MAP,
-	    "in map, between reading a handle and locking its zspage");
+	    "in map, between finding an object and locking its zspage");
 DELAY_PARAM(free, ZS_RS_DELAY_FREE,
-	    "in free, between reading a handle and locking its class");
+	    "in free, between reading the class and locking it");
 DELAY_PARAM(migrate, ZS_RS_DELAY_MIGRATE,
 	    "in migrate, between finding a zspage and locking its class");
 

@@ -14,9 +14,9 @@ pub(crate) enum Point {
     Publish,
     /// A zspage has been taken off its list, and its pages have not been freed.
     Unlisted,
-    /// Map has read the handle's word, and not locked the zspage it names.
+    /// Map has found where an object is, and not locked the zspage.
     Map,
-    /// Free has read the handle's word, and not locked the class.
+    /// Free has read the class of an object, and not locked it.
     Free,
     /// Migrate has found the zspage of a page, and not locked its class.
     Migrate,

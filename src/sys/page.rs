@@ -62,6 +62,18 @@ impl Gfp {
         Self(bits)
     }
 
+    /// For what compaction remembers, when somebody asks for it: it may wait, though not for I/O, of
+    /// which its caller may be the one to do it; and without memory it is given up, quietly.
+    pub(crate) fn of_compaction() -> Self {
+        Self(bindings::ZS_RS_GFP_COMPACT)
+    }
+
+    /// The same in reclaim, where nothing may wait. What reclaim allocates may come from its reserves,
+    /// and compaction gives back many times as much.
+    pub(crate) fn of_reclaim() -> Self {
+        Self(bindings::ZS_RS_GFP_RECLAIM)
+    }
+
     /// The flags as C wants them.
     pub(super) fn bits(self) -> u32 {
         self.0

@@ -180,13 +180,32 @@ struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 	return cache;
 }
 
+/*
+ * What compaction remembers.  Its size is that of the slab object, so that all
+ * of it is used and counted.
+ */
+size_t zs_rs_kmalloc_size(size_t size)
+{
+	return kmalloc_size_roundup(size);
+}
+
+void *zs_rs_kzalloc(size_t size, gfp_t gfp)
+{
+	return kasan_reset_tag(kzalloc(size, gfp));
+}
+
+void zs_rs_kfree(void *memory)
+{
+	kfree(memory);
+}
+
 void zs_rs_cache_destroy(struct kmem_cache *cache)
 {
 	kmem_cache_destroy(cache);
 }
 
 /*
- * A handle word has no room for the tag that KASAN keeps in a pointer's top
+ * A name has no room for the tag that KASAN keeps in a pointer's top
  * byte on arm64, so that untagged pointers are all that Rust ever sees.
  */
 void *zs_rs_cache_alloc(struct kmem_cache *cache, gfp_t gfp)

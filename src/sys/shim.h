@@ -10,7 +10,7 @@
 #define _ZSMALLOC_RS_SHIM_H
 
 /*
- * A handle has no room for the top bits of an address: they have to be equal,
+ * A name, and a place, has no room for the top bits of an address: they have to be equal,
  * which they are not where physical memory is addressed by windows.
  */
 #if defined(CONFIG_LOONGARCH)
@@ -31,6 +31,10 @@ enum {
 	ZS_RS_PAGE_SHIFT = PAGE_SHIFT,
 	/* What a page may have and slab memory may not. */
 	ZS_RS_GFP_PLACEMENT = (__force u32)(__GFP_HIGHMEM | __GFP_MOVABLE),
+	/* For what compaction has to remember: asked for it, and in reclaim. */
+	ZS_RS_GFP_COMPACT = (__force u32)(GFP_NOIO | __GFP_NORETRY |
+					  __GFP_NOWARN),
+	ZS_RS_GFP_RECLAIM = (__force u32)(GFP_NOWAIT | __GFP_NOWARN),
 };
 
 /* Points of delay.c; those of delay.rs, and one in page.c. */
@@ -72,6 +76,9 @@ void zs_rs_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 void zs_rs_rcu_drain(void);
 
 /* shim.c: slab */
+size_t zs_rs_kmalloc_size(size_t size);
+void *zs_rs_kzalloc(size_t size, gfp_t gfp);
+void zs_rs_kfree(void *memory);
 struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 				      unsigned int align, const char *pool);
 void zs_rs_cache_destroy(struct kmem_cache *cache);

@@ -11,7 +11,7 @@ use kernel::ffi::c_ulong;
 /// `SHRINK_STOP`: nothing could be freed, do not ask again now.
 const SHRINK_STOP: c_ulong = !0;
 
-/// What a shrinker calls. Both run in reclaim: may sleep, must not allocate.
+/// What a shrinker calls. Both run in reclaim: may sleep, must not wait for memory.
 pub(crate) trait Shrink: Sync {
     /// Pages that [`Self::scan`] could free.
     fn count(&self) -> usize;

@@ -6,11 +6,13 @@
 #![cfg(debug_assertions)]
 
 use super::{
-    class::{ClassStats, ListedZspage, SizeClass},
+    anchor::{Anchor, State},
+    class::{ClassGuard, ClassStats, ListedZspage, SizeClass},
     fullness::Fullness,
-    handle::{ObjIndex, Word},
+    handle::{ObjIndex, Place},
     pool::Pool,
     slots::Membership,
+    table::TableRef,
 };
 use crate::sys::lock::cond_resched;
 
@@ -55,7 +57,13 @@ fn check_class(class: &SizeClass) -> Result<(), &'static str> {
             seen.zspages[group.slot()].add(1);
             seen.allocated.add(class.spec().objects());
             seen.inuse.add(usize::from(zspage.slots().inuse()));
+            count_moved(&zspage, &seen)?;
         }
+    }
+    for table in guard.sparse_tables().iter() {
+        // SAFETY: What is listed is alive, and we hold the class lock.
+        let table = unsafe { TableRef::new(table) };
+        ensure(table.listed().get(), "a sparse table that does not know it")?;
     }
     let stats = class.stats();
     ensure(
@@ -69,7 +77,72 @@ fn check_class(class: &SizeClass) -> Result<(), &'static str> {
         seen.allocated.get() == stats.allocated.get(),
         "number of slots",
     )?;
-    ensure(seen.inuse.get() == stats.inuse.get(), "number of objects")
+    ensure(seen.inuse.get() == stats.inuse.get(), "number of objects")?;
+    ensure(
+        seen.names_moved.get() == stats.names_moved.get(),
+        "number of names that have moved",
+    )?;
+    ensure(
+        seen.anchors_moved.get() == stats.anchors_moved.get(),
+        "number of anchors whose objects have moved",
+    )?;
+    ensure(
+        seen.tables_bytes.get() == stats.tables_bytes.get(),
+        "bytes of tables",
+    )?;
+    ensure(
+        seen.origins_bytes.get() == stats.origins_bytes.get(),
+        "bytes of origins",
+    )
+}
+
+/// Counts what is remembered of objects that were moved to a zspage: the anchor and the table of a name
+/// with the first of its names in use.
+fn count_moved(zspage: &ListedZspage<'_>, seen: &ClassStats) -> Result<(), &'static str> {
+    let Some(origins) = zspage.parts().origins() else {
+        return Ok(());
+    };
+    seen.origins_bytes.add(origins.bytes());
+    seen.names_moved.add(origins.count());
+    ensure(origins.count() > 0, "origins without a name")?;
+    let mut foreign = 0;
+    for index in zspage
+        .used_slots()
+        .filter(|&index| zspage.is_foreign(index))
+    {
+        foreign += 1;
+        let name = origins.get(index).ok_or("an object without a name")?;
+        // SAFETY: The object is in use, and is not freed without the class lock, which we hold.
+        let (anchor, state) = unsafe { (name.anchor(), name.anchor().state()) };
+        let first = match state {
+            State::Moved(table) => {
+                let names = table.live_names().count();
+                ensure(
+                    names == usize::from(anchor.live().get()),
+                    "a table that disagrees with its anchor",
+                )?;
+                let sparse = names * 2 <= table.names();
+                ensure(
+                    sparse == table.listed().get(),
+                    "a table that is sparse, and not listed, or the other way",
+                )?;
+                let first = table.live_names().next();
+                let first = first.is_some_and(|(first, _)| first == name.index());
+                if first {
+                    seen.tables_bytes.add(table.bytes());
+                }
+                first
+            }
+            _ => true,
+        };
+        if first {
+            seen.anchors_moved.add(1);
+        }
+    }
+    ensure(
+        foreign == origins.count(),
+        "a name of a slot that is not in use",
+    )
 }
 
 fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'static str> {
@@ -78,7 +151,7 @@ fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'stat
         "a zspage that is not on the list it names",
     )?;
     ensure(
-        zspage.fullness() == Some(group),
+        zspage.fullness(Fullness::Below10) == Some(group),
         "a zspage on the list of another fullness",
     )?;
     let spec = zspage.zspage().spec();
@@ -89,13 +162,12 @@ fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'stat
         )?;
     }
 
+    check_anchor(zspage)?;
     let mut used = 0;
-    for index in 0..spec.objects() {
-        let index = ObjIndex::new(index, spec).ok_or("an index out of range")?;
-        if zspage.is_used(index) {
-            used += 1;
-            check_object(zspage, index)?;
-        }
+    for index in zspage.used_slots() {
+        used += 1;
+        ensure(index.get() < spec.objects(), "an object that there is not")?;
+        check_object(zspage, index)?;
     }
     ensure(
         used == usize::from(zspage.slots().inuse()),
@@ -103,12 +175,32 @@ fn check_zspage(zspage: &ListedZspage<'_>, group: Fullness) -> Result<(), &'stat
     )
 }
 
-/// The object names a handle whose word names the object.
-fn check_object(zspage: &ListedZspage<'_>, index: ObjIndex) -> Result<(), &'static str> {
-    let handle = zspage.recorded_handle(index);
-    let handle = handle.ok_or("an object without a handle")?;
+/// The anchor is this zspage's, and of its class: objects that take it with them leave no zspage behind.
+fn check_anchor(zspage: &ListedZspage<'_>) -> Result<(), &'static str> {
+    let anchor = zspage.parts().anchor();
+    let anchor = anchor.ok_or("a zspage without an anchor")?;
+    // SAFETY: The zspage has it.
+    let anchor: &Anchor = unsafe { anchor.as_ref() };
+    let position = zspage.zspage().class().position();
     ensure(
-        handle.word() == Some(Word::new(zspage.zspage(), index)),
-        "a handle that names another object",
+        anchor.class() == usize::from(position),
+        "an anchor of another class",
+    )?;
+    // SAFETY: We hold the class lock.
+    match unsafe { anchor.state() } {
+        State::InPlace(home) if home.is(zspage.zspage()) => Ok(()),
+        _ => Err("an anchor that names another zspage"),
+    }
+}
+
+/// The name of the object leads to the object.
+fn check_object(zspage: &ListedZspage<'_>, index: ObjIndex) -> Result<(), &'static str> {
+    let name = zspage.name_of(index).ok_or("an object without a name")?;
+    let guard: &ClassGuard<'_> = zspage.guard();
+    let located = guard.locate(name).ok_or("a name that names nothing")?;
+    ensure(
+        Place::new(located.zspage.zspage(), located.index) == Place::new(zspage.zspage(), index)
+            && located.moved == zspage.is_foreign(index),
+        "a name that names another object",
     )
 }

@@ -3,14 +3,16 @@
 //! Size classes, and the guard that proves a class lock.
 
 use super::{
+    anchor::{Anchors, State},
     fullness::{Fullness, GroupMask, GROUPS},
     geometry::ClassSpec,
-    handle::{Handle, Location, ObjIndex, Word},
-    list::ZspageList,
+    handle::{Handle, Location, Name, ObjIndex, Place, ZSPAGE_ALIGN},
+    list::List,
     owned::OwnedZspage,
     slots::{Membership, Slots},
     stats::{PoolStats, Stat},
-    zspage::{zspage_size, ZspageParts, ZspageRef, ZSPAGE_ALIGN},
+    table::Table,
+    zspage::{zspage_size, Zspage, ZspageParts, ZspageRef},
 };
 use crate::sys::{
     alloc::{self, Arc, NoMemory},
@@ -21,7 +23,11 @@ use crate::sys::{
     slab::Cache,
     warn::warn_once,
 };
-use core::{cell::Cell, ffi::CStr, ptr};
+use core::{
+    cell::Cell,
+    ffi::CStr,
+    ptr::{self, NonNull},
+};
 
 /// Objects of one size, and the zspages that hold them (`struct size_class`).
 ///
@@ -36,6 +42,8 @@ pub(crate) struct SizeClass {
     spec: ClassSpec,
     pool_stats: Arc<PoolStats>,
     cache: Arc<Cache>,
+    anchors: Arc<Anchors>,
+    position: u16,
     #[pin]
     lists: SpinLock<Lists>,
     stats: ClassStats,
@@ -43,8 +51,10 @@ pub(crate) struct SizeClass {
 
 /// The lists of a class, which its lock protects, and with them the [`Slots`] of the zspages on them.
 struct Lists {
-    groups: [ZspageList; GROUPS],
+    groups: [List<Zspage>; GROUPS],
     occupied: Cell<GroupMask>,
+    /// Tables of which at most half is in use.
+    sparse: List<Table>,
 }
 
 /// Counts of a class: written under its lock, read by anybody.
@@ -56,6 +66,12 @@ pub(crate) struct ClassStats {
     pub(crate) allocated: Stat,
     /// Zspages in each fullness group.
     pub(crate) zspages: [Stat; GROUPS],
+    /// Anchors whose objects have moved, and names of these in use.
+    pub(crate) anchors_moved: Stat,
+    pub(crate) names_moved: Stat,
+    /// Bytes that their tables take, and the origins of zspages.
+    pub(crate) tables_bytes: Stat,
+    pub(crate) origins_bytes: Stat,
 }
 
 impl SizeClass {
@@ -64,6 +80,7 @@ impl SizeClass {
     pub(super) fn new<'a>(
         spec: ClassSpec,
         pool_stats: &'a Arc<PoolStats>,
+        anchors: &'a Arc<Anchors>,
         others: &'a [SizeClass],
         name: &'a CStr,
     ) -> Result<impl PinInit<Self, NoMemory>, NoMemory> {
@@ -74,15 +91,20 @@ impl SizeClass {
             None => alloc::shared(Cache::new(c"zs_rs_zspage", name, size, ZSPAGE_ALIGN)?)?,
         };
         let pool_stats = pool_stats.clone();
+        let anchors = anchors.clone();
+        let position = others.len() as u16;
         // INVARIANT: The cache was chosen for zspages of that size.
         Ok(try_pin_init!(Self {
             spec,
             pool_stats,
             cache,
+            anchors,
+            position,
             lists <- new_spinlock!(
                 Lists {
-                    groups: [const { ZspageList::new() }; GROUPS],
+                    groups: [const { List::new() }; GROUPS],
                     occupied: Cell::default(),
+                    sparse: List::new(),
                 },
                 "zs_rs_class"
             ),
@@ -106,6 +128,18 @@ impl SizeClass {
     #[inline]
     pub(crate) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// Where the anchors of its pool lie.
+    #[inline]
+    pub(crate) fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// Its position among the classes of its pool.
+    #[inline]
+    pub(crate) fn position(&self) -> u16 {
+        self.position
     }
 
     /// The counts as they are now. Those of a class in use may not agree with each other.
@@ -183,14 +217,45 @@ impl<'c> ClassGuard<'c> {
         Some(ListedZspage { parts, guard: self })
     }
 
-    /// Where the object of `handle`, which is of this class, is: it moves only under this lock. `None`
-    /// if the handle is not one of an object of this class.
+    /// Where the object of `name` is, which is of this class: it moves only under this lock. `None` if
+    /// there is no such object of this class.
     #[inline]
-    pub(crate) fn locate(&self, handle: &Handle) -> Option<(Word, ListedZspage<'_>, ObjIndex)> {
-        // SAFETY: We hold the class lock of the object, so that its zspage stays.
-        let location = unsafe { Location::new(handle.word()?) };
+    pub(super) fn locate(&self, name: Name) -> Option<Located<'_>> {
+        let index = name.index();
+        // SAFETY: The owner of the name has not given it away. We hold the class lock of the anchor,
+        // unless `open()` says that it is another's.
+        let (location, moved) = match unsafe { name.anchor().state() } {
+            State::InPlace(zspage) => (Location { zspage, index }, false),
+            // SAFETY: As above.
+            state => (unsafe { moved_place(state, name)?.open() }, true),
+        };
         let zspage = self.open(location.zspage)?;
-        Some((location.word, zspage, location.index))
+        // In place, the slot must not have been given to an object that was moved there.
+        if !moved
+            && zspage
+                .parts
+                .origins()
+                .is_some_and(|origins| origins.is_foreign(index))
+        {
+            return None;
+        }
+        Some(Located {
+            zspage,
+            index: location.index,
+            moved,
+        })
+    }
+
+    /// Whether the object of `handle` is of this class.
+    #[cfg(debug_assertions)]
+    #[allow(dead_code)] // For tests.
+    pub(crate) fn opens(&self, handle: &Handle) -> bool {
+        self.locate(handle.name()).is_some()
+    }
+
+    /// Tables of which at most half is in use.
+    pub(super) fn sparse_tables(&self) -> &List<Table> {
+        &self.lists.sparse
     }
 
     /// The zspage to allocate from: the fullest with room (`find_get_zspage()`).
@@ -203,9 +268,23 @@ impl<'c> ClassGuard<'c> {
     /// The zspage of a group that was put there last.
     #[inline]
     fn first(&self, group: Fullness) -> Option<ListedZspage<'_>> {
-        let parts = self.lists.groups[group.slot()].first()?;
-        // INVARIANT: Just found on one of our lists.
-        Some(ListedZspage { parts, guard: self })
+        let zspage = self.lists.groups[group.slot()].first()?;
+        Some(self.listed(zspage))
+    }
+
+    /// A zspage that is on one of our lists.
+    #[inline]
+    fn listed(&self, zspage: NonNull<Zspage>) -> ListedZspage<'_> {
+        // SAFETY: What is on our lists is alive, and stays as long as we hold the lock.
+        // INVARIANT: As the callers found.
+        let parts = unsafe { ZspageRef::new(zspage).parts() };
+        ListedZspage { parts, guard: self }
+    }
+
+    /// The first zspage of each group with room, the fullest first.
+    pub(crate) fn fullest_of_each_group(&self) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
+        let groups = self.lists.occupied.get().fullest_first();
+        groups.flat_map(|group| self.group(group).take(2))
     }
 
     /// Zspages with room, the emptiest group first: candidates to be emptied.
@@ -217,8 +296,7 @@ impl<'c> ClassGuard<'c> {
     /// The zspages of a group.
     pub(crate) fn group(&self, group: Fullness) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
         let list = &self.lists.groups[group.slot()];
-        // INVARIANT: Just found on one of our lists.
-        list.iter().map(|parts| ListedZspage { parts, guard: self })
+        list.iter().map(|zspage| self.listed(zspage))
     }
 
     /// Puts a new zspage of this class on the list of the emptiest (`insert_zspage()`): the caller
@@ -237,8 +315,11 @@ impl<'c> ClassGuard<'c> {
     /// Puts a zspage of this class on the list of a group.
     #[inline]
     fn push(&self, zspage: OwnedZspage, group: Fullness) {
-        let Lists { groups, occupied } = &*self.lists;
-        groups[group.slot()].push(zspage);
+        let Lists {
+            groups, occupied, ..
+        } = &*self.lists;
+        // SAFETY: It was owned, and so is alive and on no list. Whoever frees it removes it first.
+        unsafe { groups[group.slot()].push(zspage.into_raw()) };
         occupied.set(occupied.get().with(group, true));
         self.class.stats.zspages[group.slot()].add(1);
         if let Some(listed) = self.first(group) {
@@ -288,17 +369,16 @@ impl<'g> ListedZspage<'g> {
         self.parts.slots()
     }
 
-    /// Takes a slot for the object of `handle`, and makes each name the other (`obj_malloc()`). `None`
-    /// if there is no slot.
+    /// Takes a slot for a new object, which gives it its name (`obj_malloc()`). `None` if there is no
+    /// slot.
     ///
     /// The zspage may have to change its list: [`Self::fix_fullness`].
     #[inline]
-    pub(crate) fn alloc_object(&self, handle: &Handle) -> Option<ObjIndex> {
+    pub(crate) fn alloc_object(&self) -> Option<Handle> {
+        let anchor = self.parts.anchor()?;
         let index = self.take_slot()?;
-        self.record_handle(index, handle);
-        handle.point_at(self.zspage(), index);
         self.guard.class.stats.inuse.add(1);
-        Some(index)
+        Some(Handle::of(Name::new(anchor, index)))
     }
 
     /// Gives back the slot of an object that is freed (`obj_free()`). Whether it was in use.
@@ -314,6 +394,11 @@ impl<'g> ListedZspage<'g> {
         was_used
     }
 
+    /// The class lock.
+    pub(super) fn guard(&self) -> &'g ClassGuard<'g> {
+        self.guard
+    }
+
     /// Moves the zspage to the list that its fullness asks for now (`fix_fullness_group()`). Without
     /// objects it is taken off the lists, and freed once the lock has been given back; whether that is
     /// so.
@@ -323,15 +408,21 @@ impl<'g> ListedZspage<'g> {
             warn_once!(c"a zspage that is on no list");
             return false;
         };
-        let new = self.fullness();
+        let new = self.fullness(old);
         if new == Some(old) {
             return false;
         }
         let class = self.guard.class;
-        let Lists { groups, occupied } = &*self.guard.lists;
+        let Lists {
+            groups, occupied, ..
+        } = &*self.guard.lists;
         let list = &groups[old.slot()];
         // SAFETY: By the type invariant it is of this class; it is on the list that it names.
-        let owned = unsafe { list.remove(self.parts) };
+        let owned = unsafe {
+            let zspage = self.zspage().as_non_null();
+            list.remove(zspage);
+            OwnedZspage::from_raw(zspage)
+        };
         occupied.set(occupied.get().with(old, !list.is_empty()));
         class.stats.zspages[old.slot()].sub(1);
         if let Some(new) = new {
@@ -344,10 +435,10 @@ impl<'g> ListedZspage<'g> {
         true
     }
 
-    /// The group that the zspage belongs to; `None` without objects.
+    /// The group that the zspage belongs to; `None` without objects. Its group was `last`.
     #[inline]
-    pub(crate) fn fullness(&self) -> Option<Fullness> {
-        self.guard.class.spec.fullness(self.slots().inuse())
+    pub(crate) fn fullness(&self, last: Fullness) -> Option<Fullness> {
+        self.guard.class.spec.fullness(self.slots().inuse(), last)
     }
 
     /// Takes the zspage's lock as well, unless somebody has an object mapped; never waits.
@@ -357,6 +448,27 @@ impl<'g> ListedZspage<'g> {
             writer: self.zspage().lock().try_write()?,
             listed: self,
         })
+    }
+}
+
+/// Where an object is, under the lock of its class.
+pub(super) struct Located<'g> {
+    /// The zspage.
+    pub(super) zspage: ListedZspage<'g>,
+    /// The object in it.
+    pub(super) index: ObjIndex,
+    /// Whether the object was born elsewhere.
+    pub(super) moved: bool,
+}
+
+/// The place of an object that has moved.
+fn moved_place(state: State<'_>, name: Name) -> Option<Place> {
+    let index = name.index();
+    match state {
+        State::Moved(table) => table.place(index),
+        // SAFETY: As the caller of `locate()`.
+        State::MovedOne(place) => unsafe { name.anchor() }.is_only(index).then_some(place),
+        State::InPlace(_) | State::Gone => None,
     }
 }
 

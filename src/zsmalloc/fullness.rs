@@ -3,8 +3,6 @@
 //! Fullness groups: zspages of a class, sorted by how much of them is in use, so that allocation
 //! finds the fullest with room and compaction the emptiest.
 
-use core::num::{NonZeroU16, NonZeroU32};
-
 /// Number of groups that a zspage with objects can be in.
 pub(crate) const GROUPS: usize = Fullness::ALL.len();
 
@@ -42,21 +40,47 @@ impl Fullness {
         Self::Full,
     ];
 
-    /// The group of a zspage with `inuse` of its `objects` in use (`get_fullness_group()`); `None`
-    /// if none is.
-    #[inline]
-    pub(crate) fn of(inuse: u16, objects: NonZeroU16) -> Option<Self> {
-        if inuse == 0 {
-            return None;
-        }
-        let tenths = 10 * u32::from(inuse) / NonZeroU32::from(objects);
-        Some(*Self::ALL.get(tenths as usize).unwrap_or(&Self::Full))
-    }
-
     /// Position in [`Self::ALL`].
     #[inline]
     pub(crate) fn slot(self) -> usize {
         self as usize
+    }
+}
+
+/// From how many objects in use a zspage is in each group: `⌈group · objects / 10⌉`, so that no division
+/// is left for the time that the class lock is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Thresholds([u16; GROUPS]);
+
+impl Thresholds {
+    /// Those of zspages of so many objects.
+    pub(crate) fn new(objects: u16) -> Self {
+        let mut thresholds = [0; GROUPS];
+        for (tenths, threshold) in (0..).zip(&mut thresholds) {
+            *threshold = u32::from(objects).wrapping_mul(tenths).div_ceil(10) as u16;
+        }
+        Self(thresholds)
+    }
+
+    /// The group of a zspage with so many objects in use (`get_fullness_group()`); `None` without any.
+    /// Found at once if it is `last`, or the one beside it.
+    #[inline]
+    pub(crate) fn group(&self, inuse: u16, last: Fullness) -> Option<Fullness> {
+        if inuse == 0 {
+            return None;
+        }
+        let mut group = last.slot();
+        while self.0.get(group).is_some_and(|&from| inuse < from) {
+            group = group.saturating_sub(1);
+        }
+        while self
+            .0
+            .get(group.wrapping_add(1))
+            .is_some_and(|&from| inuse >= from)
+        {
+            group = group.wrapping_add(1);
+        }
+        Fullness::ALL.get(group).copied()
     }
 }
 
@@ -95,10 +119,15 @@ impl GroupMask {
     }
 
     /// The groups with zspages and room, the emptiest first.
-    pub(crate) fn emptiest_first(self) -> impl Iterator<Item = Fullness> {
+    pub(crate) fn emptiest_first(self) -> impl DoubleEndedIterator<Item = Fullness> {
         let occupied = self.with_room();
         Fullness::ALL
             .into_iter()
             .filter(move |&group| occupied & Self::bit(group) != 0)
+    }
+
+    /// The same, the fullest first.
+    pub(crate) fn fullest_first(self) -> impl Iterator<Item = Fullness> {
+        self.emptiest_first().rev()
     }
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How sizes become classes, and classes zspages: the arithmetic of `mm/zsmalloc.c`, to the letter,
-//! so that a set of sizes needs the same pages here as there.
+//! so that a set of sizes needs no more pages here than there. Only the way from a request to its class
+//! differs: C adds a header of 8 bytes to each object but the huge ones, we add nothing.
 //!
 //! The numbers of a class have types of 16 and 32 bits: products of two of them cannot overflow a
 //! `usize`, which the compiler sees, so that no overflow check is left on the way of an allocation.
 
-use super::fullness::Fullness;
+use super::fullness::{Fullness, Thresholds};
 use core::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
-
-/// Size of the header that names an object's handle (`ZS_HANDLE_SIZE`).
-pub(crate) const HEADER_SIZE: usize = 8;
 
 /// Size of the smallest class (`ZS_MIN_ALLOC_SIZE`, which is 32 wherever a long has 64 bits).
 const MIN_CLASS_SIZE: NonZeroU32 = match NonZeroU32::new(32) {
@@ -20,6 +18,22 @@ const MIN_CLASS_SIZE: NonZeroU32 = match NonZeroU32::new(32) {
 
 /// log2 of the number of classes, less the one or two more that rounding adds (`CLASS_BITS`).
 const CLASS_BITS: u32 = 8;
+
+/// Most pages of a zspage (`CONFIG_ZSMALLOC_CHAIN_SIZE` at its highest).
+const MAX_CHAIN_SIZE: usize = 16;
+
+/// Most objects that a zspage can have, with pages of that size: those of the smallest class whose
+/// zspages have more than one page or, in one page, of the smallest.
+pub(crate) const fn most_objects(page_size: usize) -> usize {
+    let smallest = MIN_CLASS_SIZE.get() as usize;
+    let second = smallest + (page_size >> CLASS_BITS);
+    let (of_one, of_many) = (page_size / smallest, MAX_CHAIN_SIZE * page_size / second);
+    if of_one > of_many {
+        of_one
+    } else {
+        of_many
+    }
+}
 
 /// Most classes before merging, at any page size: 255 at 4K, 257 at 16K and 64K.
 pub(crate) const MAX_CLASSES: usize = (1 << CLASS_BITS) + 1;
@@ -33,9 +47,9 @@ pub(crate) struct ClassSpec {
     index: u16,
     pages: u16,
     bitmap_words: u16,
-    is_huge: bool,
     size: NonZeroU32,
     objects: NonZeroU16,
+    thresholds: Thresholds,
 }
 
 impl ClassSpec {
@@ -44,7 +58,7 @@ impl ClassSpec {
         usize::from(self.index)
     }
 
-    /// Bytes of an object, its header included (`size_class->size`).
+    /// Bytes of an object (`size_class->size`).
     #[inline]
     pub(crate) fn size(&self) -> usize {
         self.size.get() as usize
@@ -62,10 +76,10 @@ impl ClassSpec {
         usize::from(self.objects.get())
     }
 
-    /// The group of a zspage with `inuse` objects; `None` without any.
+    /// The group of a zspage with `inuse` objects; `None` without any. Its group was `last`.
     #[inline]
-    pub(crate) fn fullness(&self, inuse: u16) -> Option<Fullness> {
-        Fullness::of(inuse, self.objects)
+    pub(crate) fn fullness(&self, inuse: u16, last: Fullness) -> Option<Fullness> {
+        self.thresholds.group(inuse, last)
     }
 
     /// How many zspages `objects` objects fill.
@@ -77,13 +91,6 @@ impl ClassSpec {
     #[inline]
     pub(crate) fn bitmap_words(&self) -> usize {
         usize::from(self.bitmap_words)
-    }
-
-    /// Whether an object fills a page by itself, so that its handle must be kept outside of it
-    /// (`ZsHugePage()`).
-    #[inline]
-    pub(crate) fn is_huge(&self) -> bool {
-        self.is_huge
     }
 
     /// Whether this class shares the zspages of the next `larger` one (`can_merge()`).
@@ -131,13 +138,11 @@ impl Geometry {
         self.deltas(span as usize).saturating_add(1)
     }
 
-    /// Index, before merging, of the class for objects of `size` bytes without header
-    /// (`lookup_size_class()`). Less than `classes()`, whatever the size.
+    /// Index, before merging, of the class for objects of `size` bytes
+    /// (`get_size_class_index()`). Less than `classes()`, whatever the size.
     #[inline]
     pub(crate) fn class_index(&self, size: usize) -> usize {
-        let above = size
-            .saturating_add(HEADER_SIZE)
-            .saturating_sub(MIN_CLASS_SIZE.get() as usize);
+        let above = size.saturating_sub(MIN_CLASS_SIZE.get() as usize);
         self.deltas(above).min(self.classes().saturating_sub(1))
     }
 
@@ -175,9 +180,9 @@ impl Geometry {
             index,
             pages,
             bitmap_words: objects.get().div_ceil(WORD_BITS as u16),
-            is_huge: pages == 1 && objects.get() == 1,
             size,
             objects,
+            thresholds: Thresholds::new(objects.get()),
         }
     }
 
@@ -204,11 +209,11 @@ impl Geometry {
         best
     }
 
-    /// Smallest size, without header, that C zsmalloc calls huge (`zs_huge_class_size()`): it is
-    /// derived from the largest class that has more than one page and more than one object.
+    /// Smallest size that takes a page by itself (`zs_huge_class_size()`): it is derived from the
+    /// largest class that has more than one page and more than one object.
     pub(crate) fn huge_class_size(&self) -> usize {
         self.all_classes()
             .find(|class| class.pages() != 1 && class.objects() != 1)
-            .map_or(0, |class| class.size().saturating_sub(HEADER_SIZE - 1))
+            .map_or(0, |class| class.size().saturating_add(1))
     }
 }

@@ -2,43 +2,54 @@
 
 //! Handles: what the user of the allocator holds in place of a pointer.
 //!
-//! A handle is the address of a word; the word says where the object is, as (zspage, index), and is
-//! rewritten when compaction moves the object. It need not change when a page migrates, since it
-//! names no page, and finding an object reads no `struct page`.
+//! A handle is the *name* of an object, (anchor, index), packed into one integer. The
+//! [anchor](super::anchor) says where the objects born with it are now; the index says which of them it
+//! is. A name never changes. Neither the object nor anything beside it records the name: an object has
+//! no header.
 //!
-//! Zspages are aligned to 64 bytes, so that the low 6 bits of their address are zero, and addresses
-//! of the kernel repeat bit 56 in all bits above it even with five-level page tables: shifted left by
-//! 7 bits, an address loses nothing, and leaves 13 bits: 12 for the index, and one that says that
-//! there is an object. Where addresses are others the module does not build: `src/sys/shim.h`.
+//! A *place* is where an object is, (zspage, index), packed the same way.
+//!
+//! ```text
+//! name:   | address of the anchor, without the 7 highest bits and the 4 lowest | index: 11 bits |
+//! place:  | address of the zspage, without the 7 highest bits and the 5 lowest | index: 11 bits | 1 |
+//! ```
+//!
+//! Addresses of the kernel repeat bit 56 in all bits above it even with five-level page tables: shifted
+//! left by 7 bits, an address loses nothing. With pages of 16K and 64K a zspage may have more than 2048
+//! objects; there both are aligned to twice as much, and an index has 12 bits. Where addresses are
+//! others the module does not build: `src/sys/shim.h`.
 
 use super::{
-    geometry::ClassSpec,
-    zspage::{Zspage, ZspageRef, ZSPAGE_ALIGN},
+    anchor::Anchor,
+    geometry::{most_objects, ClassSpec, WORD_BITS},
+    zspage::{Zspage, ZspageRef},
 };
-use crate::sys::{
-    alloc::NoMemory,
-    atomic::{AtomicUsize, Ordering},
-    page::Gfp,
-    rcu::ReadSection,
-    slab::Cache,
-    warn::warn_once,
+use crate::sys::page::PAGE_SIZE;
+use core::{num::NonZeroUsize, ptr::NonNull};
+
+/// By how much an address can be shifted to the left without loss.
+const HIGH_BITS: u32 = 7;
+
+/// Alignment of an anchor: it and [`HIGH_BITS`] make room for the index in a name.
+pub(crate) const ANCHOR_ALIGN: usize = if most_objects(PAGE_SIZE) <= 1 << (4 + HIGH_BITS) {
+    16
+} else {
+    32
 };
-use core::{ffi::CStr, mem, ptr::NonNull};
 
-/// Bits of a word that hold the index.
-const INDEX_BITS: u32 = 12;
+/// Alignment of a zspage: a place has a tag besides the index.
+pub(crate) const ZSPAGE_ALIGN: usize = 2 * ANCHOR_ALIGN;
 
-/// The bit of a word that names an object.
-const LIVE: usize = 1;
-
-/// Bits of a word that hold no address.
-const TAIL_BITS: u32 = INDEX_BITS + 1;
-
-/// By how much an address is shifted to make room for them.
-const SHIFT: u32 = TAIL_BITS - ZSPAGE_ALIGN.trailing_zeros();
+/// Bits of an index.
+const INDEX_BITS: u32 = ANCHOR_ALIGN.trailing_zeros() + HIGH_BITS;
 
 /// Most objects that a zspage may have.
 pub(crate) const MAX_OBJECTS: usize = 1 << INDEX_BITS;
+
+const _: () = assert!(most_objects(PAGE_SIZE) <= MAX_OBJECTS);
+
+/// The least of the integers that the kernel takes for an error (`IS_ERR_VALUE()`).
+const FIRST_ERROR: usize = 4095_usize.wrapping_neg();
 
 /// Which object of its zspage.
 ///
@@ -65,55 +76,167 @@ impl ObjIndex {
     pub(crate) fn get(self) -> usize {
         usize::from(self.0)
     }
+
+    /// The object of a bit that is set in a bitmap.
+    pub(super) fn of_bit(word: usize, bit: usize) -> Self {
+        // INVARIANT: Bits are set for objects only.
+        Self::unpack(word.wrapping_mul(WORD_BITS).wrapping_add(bit))
+    }
+
+    /// The lowest bits of a packed word.
+    #[inline]
+    fn unpack(bits: usize) -> Self {
+        // INVARIANT: Names and places are made of a valid index.
+        Self((bits & (MAX_OBJECTS - 1)) as u16)
+    }
 }
 
-/// The contents of a handle's word: which object it names.
-///
-/// ```text
-/// | address of the zspage, without the 7 highest bits and the 6 lowest | index: 12 bits | 1 |
-/// ```
-///
-/// The last bit says that the word names an object. It is clear in memory that has not been written,
-/// and in most of what the slab allocator writes to memory that has been freed.
+/// An address, aligned to `align`, shifted so that its highest bits are gone and its lowest free.
+#[inline]
+const fn pack(address: usize) -> usize {
+    address << HIGH_BITS
+}
+
+/// The address that was packed.
+#[inline]
+const fn unpack(word: usize, align: usize) -> usize {
+    let low = align.trailing_zeros();
+    (((word as isize) >> (low + HIGH_BITS)) << low) as usize
+}
+
+/// Where an object is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Word(usize);
+pub(crate) struct Place(NonZeroUsize);
 
-impl Word {
-    /// A word that names nothing: a handle between its allocation and that of its object.
-    const NONE: Self = Self(0);
+/// The bit that tells a place from an address.
+pub(super) const PLACE: usize = 1;
 
-    /// The word for an object.
+impl Place {
+    /// The place of an object.
     #[inline]
     pub(crate) fn new(zspage: ZspageRef<'_>, index: ObjIndex) -> Self {
         // Exposes the address: all of the zspage may be accessed by what `zspage()` makes of it.
         let address = zspage.as_non_null().as_ptr() as usize;
-        Self((address << SHIFT) | (index.get() << 1) | LIVE)
+        let word = pack(address) | (index.get() << 1);
+        Self(NonZeroUsize::MIN | word)
+    }
+
+    /// Takes back what [`Self::into_raw`] gave; `None` of any other number.
+    #[inline]
+    pub(super) fn from_raw(raw: usize) -> Option<Self> {
+        match NonZeroUsize::new(raw) {
+            Some(word) if raw & PLACE != 0 => Some(Self(word)),
+            _ => None,
+        }
+    }
+
+    /// The place as a number, whose lowest bit is set.
+    #[inline]
+    pub(super) fn into_raw(self) -> usize {
+        self.0.get()
+    }
+
+    /// Looks at the place.
+    ///
+    /// # Safety
+    ///
+    /// The place came from [`Self::new`], and RCU or a lock keeps its zspage for the lifetime of the
+    /// value.
+    #[inline]
+    pub(super) unsafe fn open<'a>(self) -> Location<'a> {
+        let zspage = unpack(self.0.get(), ZSPAGE_ALIGN) as *mut Zspage;
+        Location {
+            // SAFETY: As the caller promises; places are made of the addresses of zspages.
+            zspage: unsafe { ZspageRef::new(NonNull::new_unchecked(zspage)) },
+            index: ObjIndex::unpack(self.0.get() >> 1),
+        }
+    }
+}
+
+/// A place, taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Location<'a> {
+    /// The zspage.
+    pub(crate) zspage: ZspageRef<'a>,
+    /// The object in it.
+    pub(crate) index: ObjIndex,
+}
+
+impl Location<'_> {
+    /// The place itself.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        Place::new(self.zspage, self.index)
+    }
+
+    /// The same, for as long as the object keeps the zspage.
+    ///
+    /// # Safety
+    ///
+    /// For `'b` the object stays where it is, so that its zspage is not freed.
+    #[inline]
+    pub(super) unsafe fn with_object<'b>(self) -> Location<'b> {
+        Location {
+            // SAFETY: As the caller promises.
+            zspage: unsafe { ZspageRef::new(self.zspage.as_non_null()) },
+            index: self.index,
+        }
+    }
+}
+
+/// The name of an object, which may be gone: what a [`Handle`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name(NonZeroUsize);
+
+impl Name {
+    /// The name (`anchor`, `index`). The anchor was checked by [`Self::fits`].
+    #[inline]
+    pub(super) fn new(anchor: NonNull<Anchor>, index: ObjIndex) -> Self {
+        // Exposes the address: the anchor may be accessed by what `anchor()` makes of it.
+        Self(
+            NonZeroUsize::new(pack(anchor.as_ptr() as usize) | index.get())
+                .unwrap_or(NonZeroUsize::MAX),
+        )
+    }
+
+    /// Whether names can be made of an anchor at `address`: none of them is 0, or an error to the
+    /// kernel. Linear addresses, which slab memory has, are far from both ends.
+    pub(super) const fn fits(address: usize) -> bool {
+        let last = pack(address) | (MAX_OBJECTS - 1);
+        address % ANCHOR_ALIGN == 0
+            && unpack(last, ANCHOR_ALIGN) == address
+            && pack(address) != 0
+            && last < FIRST_ERROR
     }
 
     /// Takes back what [`Self::into_raw`] gave.
     #[inline]
-    pub(super) fn from_raw(raw: usize) -> Self {
-        Self(raw)
+    pub(super) fn from_raw(raw: usize) -> Option<Self> {
+        NonZeroUsize::new(raw).map(Self)
     }
 
-    /// The word as a number.
+    /// The name as a number.
     #[inline]
-    pub(super) fn into_raw(self) -> usize {
-        self.0
+    pub(crate) fn into_raw(self) -> usize {
+        self.0.get()
     }
 
-    /// The zspage that the object is in.
+    /// Which of the objects that were born with the anchor.
     #[inline]
-    fn zspage(self) -> *mut Zspage {
-        let address = (self.0 as isize >> TAIL_BITS) << ZSPAGE_ALIGN.trailing_zeros();
-        address as usize as *mut Zspage
+    pub(crate) fn index(self) -> ObjIndex {
+        ObjIndex::unpack(self.0.get())
     }
 
-    /// Which object of it.
+    /// The anchor.
+    ///
+    /// # Safety
+    ///
+    /// The object has not been freed, and is not for `'a`.
     #[inline]
-    fn index(self) -> ObjIndex {
-        // INVARIANT: Words are made of a valid index, in `new()`.
-        ObjIndex(((self.0 >> 1) & (MAX_OBJECTS - 1)) as u16)
+    pub(super) unsafe fn anchor<'a>(self) -> &'a Anchor {
+        // SAFETY: Names are made of the addresses of anchors. As long as one of its names is in use
+        // an anchor is not freed; what changes in it is in cells.
+        unsafe { &*(unpack(self.0.get(), ANCHOR_ALIGN) as *const Anchor) }
     }
 }
 
@@ -123,11 +246,17 @@ impl Word {
 ///
 /// # Invariants
 ///
-/// The word at the address came from [`Handles::alloc`], has not been freed, and names an object that
-/// is allocated.
-pub(crate) struct Handle(NonNull<AtomicUsize>);
+/// The name is that of an object that is allocated.
+pub(crate) struct Handle(Name);
 
 impl Handle {
+    /// The handle of a new object.
+    #[inline]
+    pub(super) fn of(name: Name) -> Self {
+        // INVARIANT: As the caller promises.
+        Self(name)
+    }
+
     /// Takes back what [`Self::into_raw`] gave away.
     ///
     /// # Safety
@@ -137,111 +266,31 @@ impl Handle {
     #[inline]
     pub(crate) unsafe fn from_raw(raw: usize) -> Option<Self> {
         // INVARIANT: As the caller promises.
-        NonNull::new(raw as *mut AtomicUsize).map(Self)
+        Name::from_raw(raw).map(Self)
     }
 
-    /// The handle as a number, never 0.
+    /// The handle as a number, never 0 and never one that the kernel takes for an error.
     #[inline]
     pub(crate) fn into_raw(self) -> usize {
-        self.0.as_ptr() as usize
+        self.0.into_raw()
     }
 
-    /// The same number, as it is recorded with the object.
+    /// The same number.
     #[inline]
     pub(crate) fn as_number(&self) -> usize {
-        self.0.as_ptr() as usize
+        self.0.into_raw()
     }
 
+    /// The object's name.
     #[inline]
-    fn atomic(&self) -> &AtomicUsize {
-        // SAFETY: By the type invariant the word is allocated.
-        unsafe { self.0.as_ref() }
+    pub(crate) fn name(&self) -> Name {
+        self.0
     }
 
-    /// What the word says now. `None` if it names no object: somebody has overwritten it, or goes on
-    /// using a handle that has been freed.
-    ///
-    /// Pairs with [`Self::point_at`]: whoever sees the new word sees the object at its new place.
+    /// The anchor of the object, which stays at least as long as the handle.
     #[inline]
-    pub(crate) fn word(&self) -> Option<Word> {
-        let word = self.atomic().load(Ordering::Acquire);
-        if word & LIVE == 0 || word >> TAIL_BITS == 0 {
-            warn_once!(c"a handle that names no object", self.as_number());
-            return None;
-        }
-        Some(Word(word))
-    }
-
-    /// Where the object is now: a place that is true only until a compaction moves it, but a zspage
-    /// that lives as long as `_rcu`.
-    #[inline]
-    pub(crate) fn locate<'r>(&self, _rcu: &'r ReadSection) -> Option<Location<'r>> {
-        // SAFETY: The object is allocated, so its zspage was listed when the word was loaded; when
-        // it is taken off its list, RCU keeps the struct for us.
-        Some(unsafe { Location::new(self.word()?) })
-    }
-
-    /// Makes the word name another object. Under the class lock and, when it named an object before,
-    /// the write lock of the zspage of that one.
-    #[inline]
-    pub(crate) fn point_at(&self, zspage: ZspageRef<'_>, index: ObjIndex) {
-        self.atomic()
-            .store(Word::new(zspage, index).0, Ordering::Release);
-    }
-}
-
-/// A place that a handle's word names.
-pub(crate) struct Location<'a> {
-    /// The word itself.
-    pub(crate) word: Word,
-    /// The zspage.
-    pub(crate) zspage: ZspageRef<'a>,
-    /// The object in it.
-    pub(crate) index: ObjIndex,
-}
-
-impl Location<'_> {
-    /// # Safety
-    ///
-    /// The word came from a handle or [`Word::new`], and RCU or a lock keeps the zspage that it names
-    /// for the lifetime of the value.
-    #[inline]
-    pub(super) unsafe fn new(word: Word) -> Self {
-        Self {
-            word,
-            // SAFETY: As the caller promises; words are made of the addresses of zspages.
-            zspage: unsafe { ZspageRef::new(NonNull::new_unchecked(word.zspage())) },
-            index: word.index(),
-        }
-    }
-}
-
-/// Where the words of a pool's handles lie.
-pub(crate) struct Handles(Cache);
-
-impl Handles {
-    /// A cache for the words of the pool of that name. Sleeps.
-    pub(crate) fn new(pool: &CStr) -> Result<Self, NoMemory> {
-        const SIZE: usize = mem::size_of::<AtomicUsize>();
-        Ok(Self(Cache::new(c"zs_rs_handle", pool, SIZE, SIZE)?))
-    }
-
-    /// A new handle, whose word the caller lets name an object before anybody else has it. Sleeps if
-    /// `gfp` says so.
-    #[inline]
-    pub(crate) fn alloc(&self, gfp: Gfp) -> Result<Handle, NoMemory> {
-        let word = self.0.alloc(gfp)?.cast::<AtomicUsize>();
-        // SAFETY: Just allocated, with room and alignment for a word.
-        unsafe { word.as_ptr().write(AtomicUsize::new(Word::NONE.0)) };
-        // INVARIANT: The caller lets it name an object.
-        Ok(Handle(word))
-    }
-
-    /// Frees a handle whose object has been freed, or never was. Does not sleep.
-    #[inline]
-    pub(crate) fn free(&self, handle: Handle) {
-        // SAFETY: By its invariant the handle's word came from `alloc()`; being its owner, we are
-        // the last to use it.
-        unsafe { self.0.free(handle.0.cast()) };
+    pub(super) fn anchor(&self) -> &Anchor {
+        // SAFETY: By the type invariant the object is allocated, and only its handle's owner frees it.
+        unsafe { self.0.anchor() }
     }
 }

@@ -1,36 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The lists of a class: zspages of one fullness group, linked through the zspages themselves.
+//! Lists of what belongs to a class, linked through the things themselves: zspages of one fullness
+//! group, and tables that are worth repacking.
 //!
 //! Lists and links are used under the class lock only.
 
-use super::{
-    owned::OwnedZspage,
-    zspage::{Zspage, ZspageParts, ZspageRef},
-};
 use core::{cell::Cell, ptr::NonNull};
 
-/// The links of a zspage that is listed.
-#[derive(Default)]
-pub(crate) struct Link {
-    prev: Cell<Option<NonNull<Zspage>>>,
-    next: Cell<Option<NonNull<Zspage>>>,
+/// The links of something that is listed.
+pub(crate) struct Link<T> {
+    prev: Cell<Option<NonNull<T>>>,
+    next: Cell<Option<NonNull<T>>>,
 }
 
-/// A list of zspages.
+impl<T> Default for Link<T> {
+    fn default() -> Self {
+        Self {
+            prev: Cell::new(None),
+            next: Cell::new(None),
+        }
+    }
+}
+
+/// What can be listed.
+pub(super) trait Linked: Sized {
+    /// Where the links of the one at `this` are, which is inside of it.
+    fn link(this: NonNull<Self>) -> NonNull<Link<Self>>;
+}
+
+/// A list.
 ///
 /// # Invariants
 ///
-/// From `first`, `next` leads to each zspage of the list once, `prev` back again; all of them are
+/// From `first`, `next` leads to each member of the list once, `prev` back again; all of them are
 /// alive, and their links are used by this list alone.
-pub(crate) struct ZspageList {
-    first: Cell<Option<NonNull<Zspage>>>,
+pub(crate) struct List<T> {
+    first: Cell<Option<NonNull<T>>>,
 }
 
-// SAFETY: The list owns the links of its zspages, which belong to no task.
-unsafe impl Send for ZspageList {}
+// SAFETY: The list owns the links of its members, which belong to no task.
+unsafe impl<T> Send for List<T> {}
 
-impl ZspageList {
+impl<T> List<T> {
     /// An empty list.
     pub(crate) const fn new() -> Self {
         Self {
@@ -38,69 +49,69 @@ impl ZspageList {
         }
     }
 
-    /// Whether there is no zspage.
+    /// Whether there is nothing on it.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.get().is_none()
     }
 
-    /// The zspage added last.
+    /// The member added last.
     #[inline]
-    pub(super) fn first(&self) -> Option<ZspageParts<'_>> {
-        self.at(&self.first)
+    pub(super) fn first(&self) -> Option<NonNull<T>> {
+        self.first.get()
+    }
+}
+
+impl<T: Linked> List<T> {
+    /// All members, the one added last first. Nothing is added or removed meanwhile.
+    pub(super) fn iter(&self) -> impl Iterator<Item = NonNull<T>> + '_ {
+        core::iter::successors(self.first(), |&member| self.link(member).next.get())
     }
 
-    /// All zspages, the one added last first. Nothing is added or removed meanwhile.
-    pub(super) fn iter(&self) -> impl Iterator<Item = ZspageParts<'_>> + '_ {
-        core::iter::successors(self.first(), |zspage| self.at(&zspage.link().next))
-    }
-
-    /// Adds a zspage in front.
-    #[inline]
-    pub(super) fn push(&self, zspage: OwnedZspage) {
-        let this = Some(zspage.into_raw());
-        let next = self.first.replace(this);
-        // INVARIANT: Was owned, and so is alive, and its links were nobody's. Now it leads to what was
-        // the list, and back.
-        if let Some(zspage) = self.first() {
-            zspage.link().prev.set(None);
-            zspage.link().next.set(next);
-            if let Some(next) = self.at(&zspage.link().next) {
-                debug_assert!(next.link().prev.get().is_none());
-                next.link().prev.set(this);
-            }
-        }
-    }
-
-    /// Removes a zspage.
+    /// Adds a member in front.
     ///
     /// # Safety
     ///
-    /// `zspage` is on this list.
+    /// `member` is alive, and on no list. It is removed before it is freed.
     #[inline]
-    pub(super) unsafe fn remove(&self, zspage: ZspageParts<'_>) -> OwnedZspage {
-        let Link { prev, next } = zspage.link();
-        let this = zspage.zspage().as_non_null();
-        // INVARIANT: What came before the zspage leads to what came after it, and back. The
-        // assertions are those of CONFIG_DEBUG_LIST.
-        let before = self.at(prev);
-        let from = before.map_or(&self.first, |before| &before.link().next);
-        debug_assert!(from.get() == Some(this));
-        from.set(next.get());
-        if let Some(after) = self.at(next) {
-            debug_assert!(after.link().prev.get() == Some(this));
-            after.link().prev.set(prev.get());
+    pub(super) unsafe fn push(&self, member: NonNull<T>) {
+        // INVARIANT: As the caller promises. Now it leads to what was the list, and back.
+        let next = self.first.replace(Some(member));
+        let link = self.link(member);
+        link.prev.set(None);
+        link.next.set(next);
+        if let Some(next) = next {
+            let next = self.link(next);
+            debug_assert!(next.prev.get().is_none());
+            next.prev.set(Some(member));
         }
-        // SAFETY: Just removed from its list.
-        unsafe { OwnedZspage::from_raw(this) }
     }
 
-    /// The zspage of this list that `link` leads to.
+    /// Removes a member.
+    ///
+    /// # Safety
+    ///
+    /// `member` is on this list.
     #[inline]
-    fn at(&self, link: &Cell<Option<NonNull<Zspage>>>) -> Option<ZspageParts<'_>> {
-        // SAFETY: Links of this list lead to zspages of this list, which by the type invariant are
-        // alive. Lists are used under the class lock.
-        link.get()
-            .map(|zspage| unsafe { ZspageRef::new(zspage).parts() })
+    pub(super) unsafe fn remove(&self, member: NonNull<T>) {
+        let Link { prev, next } = self.link(member);
+        // INVARIANT: What came before the member leads to what came after it, and back. The assertions
+        // are those of CONFIG_DEBUG_LIST.
+        let before = prev.get().map(|before| self.link(before));
+        let from = before.map_or(&self.first, |before| &before.next);
+        debug_assert!(from.get() == Some(member));
+        from.set(next.get());
+        if let Some(after) = next.get() {
+            let after = self.link(after);
+            debug_assert!(after.prev.get() == Some(member));
+            after.prev.set(prev.get());
+        }
+    }
+
+    /// The links of a member.
+    #[inline]
+    fn link(&self, member: NonNull<T>) -> &Link<T> {
+        // SAFETY: By the type invariant members are alive; the links are cells inside of them.
+        unsafe { T::link(member).as_ref() }
     }
 }

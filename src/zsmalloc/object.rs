@@ -2,20 +2,14 @@
 
 //! Where an object lies in the pages of its zspage, and the copying of objects.
 //!
-//! An object of a class other than the huge one begins with a header of 8 bytes that holds its
-//! handle, so that compaction can rewrite the handle's word. The bytes after the header are the
-//! user's. A huge object has all of its page, and its handle is kept in the zspage.
+//! All bytes of an object are the user's.
 
-use super::{
-    class::{ListedZspage, WriteLockedZspage},
-    geometry::{ClassSpec, HEADER_SIZE},
-    handle::{Handle, ObjIndex},
-};
+use super::{class::ListedZspage, geometry::ClassSpec, handle::ObjIndex};
 use crate::sys::{
     page::{PageSlot, PAGE_SIZE},
     warn::warn_once,
 };
-use core::{cell::Cell, marker::PhantomData, ops::Deref, ptr::NonNull};
+use core::{cell::Cell, marker::PhantomData, ptr::NonNull};
 
 /// A run of bytes that do not move for `'a`.
 ///
@@ -52,10 +46,13 @@ pub(crate) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    /// All of object `index` of a zspage that has these pages, its header included. `None` only if
-    /// there is no such object.
+    /// Object `index` of a zspage that has these pages. `None` only if there is no such object.
     #[inline]
-    fn of_object(pages: &'a [PageSlot], spec: &ClassSpec, index: ObjIndex) -> Option<Self> {
+    pub(super) fn of_object(
+        pages: &'a [PageSlot],
+        spec: &ClassSpec,
+        index: ObjIndex,
+    ) -> Option<Self> {
         let size = spec.size();
         let start = index.get() * size;
         let (number, offset) = (start / PAGE_SIZE, start % PAGE_SIZE);
@@ -84,27 +81,6 @@ impl<'a> Segments<'a> {
                 len: size - first_len,
                 _memory: PhantomData,
             }),
-        })
-    }
-
-    /// What is the user's of object `index`.
-    #[inline]
-    pub(super) fn of_user(
-        pages: &'a [PageSlot],
-        spec: &ClassSpec,
-        index: ObjIndex,
-    ) -> Option<Self> {
-        let all = Self::of_object(pages, spec, index)?;
-        if spec.is_huge() {
-            return Some(all);
-        }
-        let first = all.first.skip(HEADER_SIZE);
-        Some(match all.second {
-            Some(second) if first.len == 0 => Self {
-                first: second,
-                second: None,
-            },
-            second => Self { first, second },
         })
     }
 
@@ -158,77 +134,10 @@ impl<'a> Segments<'a> {
     }
 }
 
-/// The handle that is recorded for an object, as long as the class lock keeps the object.
-pub(super) struct RecordedHandle<'a>(Handle, PhantomData<&'a Handle>);
-
-impl Deref for RecordedHandle<'_> {
-    type Target = Handle;
-
-    fn deref(&self) -> &Handle {
-        &self.0
-    }
-}
-
 impl ListedZspage<'_> {
     /// All of object `index`.
     #[inline]
-    fn object(&self, index: ObjIndex) -> Option<Segments<'_>> {
+    pub(super) fn object(&self, index: ObjIndex) -> Option<Segments<'_>> {
         Segments::of_object(self.parts().pages(), self.zspage().spec(), index)
-    }
-
-    /// The word that holds the handle of object `index`. `None` only if there is no such object.
-    #[inline]
-    fn header(&self, index: ObjIndex) -> Option<&Cell<usize>> {
-        if let Some(word) = self.parts().huge_handle() {
-            return Some(word);
-        }
-        let start = self.object(index)?.first.start;
-        // SAFETY: Sizes, and so offsets, are multiples of the size of the header: it lies in the
-        // first page, and is aligned. Under the class lock nobody else uses it.
-        Some(unsafe { &*start.cast() })
-    }
-
-    /// Records the handle of object `index`.
-    #[inline]
-    pub(super) fn record_handle(&self, index: ObjIndex, handle: &Handle) {
-        if let Some(header) = self.header(index) {
-            header.set(handle.as_number());
-        }
-    }
-
-    /// The handle that is recorded for object `index`, which is in use. `None` only of memory that
-    /// somebody has overwritten.
-    pub(super) fn recorded_handle(&self, index: ObjIndex) -> Option<RecordedHandle<'_>> {
-        let number = self.header(index)?.get();
-        // SAFETY: The object is in use, and is not freed without the class lock.
-        let handle = unsafe { Handle::from_raw(number) };
-        if handle.is_none() {
-            warn_once!(c"an object without a handle");
-        }
-        handle.map(|handle| RecordedHandle(handle, PhantomData))
-    }
-}
-
-impl WriteLockedZspage<'_> {
-    /// Moves an object, which is in use, to a zspage of the same class, and lets its handle's word
-    /// follow it (`zs_object_copy()`). `None` if `target` is full.
-    ///
-    /// The object is not mapped; whoever wants to map it waits for our lock, and finds the new word
-    /// after it.
-    pub(super) fn move_object(&self, index: ObjIndex, target: &ListedZspage<'_>) -> Option<()> {
-        let source = self.listed();
-        let handle = source.recorded_handle(index)?;
-        let from = source.object(index)?;
-        let free = target.take_slot()?;
-        let Some(to) = target.object(free) else {
-            target.put_slot(free);
-            return None;
-        };
-        // SAFETY: Nobody has the one object mapped, and nobody knows of the other, which is in a slot
-        // that was free. So they are different, and do not overlap.
-        unsafe { to.copy_from(&from) };
-        handle.point_at(target.zspage(), free);
-        source.put_slot(index);
-        Some(())
     }
 }

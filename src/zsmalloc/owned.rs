@@ -31,6 +31,15 @@ impl Owner {
         // refuses to touch an unlisted zspage: nobody but its owner does.
         unsafe { ZspageRef::new(self.0).parts() }
     }
+
+    /// Frees the anchor, unless objects that were born here have taken it with them.
+    fn free_anchor(&self) {
+        let parts = self.parts();
+        if let Some(anchor) = parts.take_anchor() {
+            // SAFETY: The zspage has no object, and its anchor none elsewhere.
+            unsafe { parts.zspage().class().anchors().free(anchor) };
+        }
+    }
 }
 
 /// A zspage that is being made. Dropping it frees all of it at once.
@@ -44,9 +53,17 @@ impl NewZspage {
     /// A zspage of `class` with all its pages, none of its objects in use. Sleeps if `gfp` says so.
     pub(crate) fn alloc(class: &SizeClass, gfp: Gfp) -> Result<Self, Error> {
         let memory = class.cache().alloc(gfp)?;
+        let anchor = match class.anchors().alloc(class, gfp) {
+            Ok(anchor) => anchor,
+            Err(error) => {
+                // SAFETY: Just allocated.
+                unsafe { class.cache().free(memory) };
+                return Err(error.into());
+            }
+        };
         // SAFETY: Just allocated. The class outlives its zspages, as its pool is destroyed after them.
         // INVARIANT: Nobody else has seen it.
-        let new = Self(Owner(unsafe { Zspage::init(memory, class) }));
+        let new = Self(Owner(unsafe { Zspage::init(memory, anchor, class) }));
         for page in new.0.parts().pages() {
             page.replace(Page::alloc(gfp)?);
         }
@@ -74,6 +91,7 @@ impl Drop for NewZspage {
                 page.discard();
             }
         }
+        self.0.free_anchor();
         // SAFETY: By the type invariant nobody knows of the zspage.
         unsafe { Zspage::free_memory(self.0 .0) };
     }
@@ -115,6 +133,7 @@ impl Drop for OwnedZspage {
         for page in parts.pages() {
             drop(page.take());
         }
+        self.0.free_anchor();
         stats.sub_pages(parts.pages().len());
         stats.rcu_queued();
         // SAFETY: We own the zspage, and no page names it any more. Its class and cache, which

@@ -6,15 +6,15 @@
 //! of its pages is replaced.
 
 use super::{
-    handle::{Handle, Location, Word},
+    handle::{Handle, Location, Place},
     object::Segments,
     pool::Pool,
-    stats::Event,
 };
 use crate::sys::{
     delay::{delay, Point},
     lock::ReadGuard,
     rcu,
+    warn::warn_once,
 };
 use core::mem;
 
@@ -28,19 +28,29 @@ pub(crate) struct Pinned<'a> {
     reader: ReadGuard<'a>,
 }
 
-impl Pinned<'_> {
+impl<'a> Pinned<'a> {
     /// Takes back what [`Self::into_raw`] gave.
     ///
     /// # Safety
     ///
-    /// `raw` is the word of an object, and this task holds the lock of its zspage shared, by a guard
+    /// `raw` came from [`Self::into_raw`], and this task holds the lock of its zspage shared, by a guard
     /// that has been forgotten; it is taken back once.
     #[inline]
-    pub(crate) unsafe fn from_raw(raw: usize) -> Self {
+    pub(crate) unsafe fn from_raw(raw: usize) -> Option<Self> {
+        let place = Place::from_raw(raw)?;
         // SAFETY: As the caller promises. With an object the zspage is alive.
+        Some(unsafe { Self::resume(place.open()) })
+    }
+
+    /// # Safety
+    ///
+    /// The zspage of `location` has an object there, and this task holds its lock shared, by a guard
+    /// that has been forgotten; it is taken up once.
+    #[inline]
+    unsafe fn resume(location: Location<'a>) -> Self {
+        // SAFETY: As the caller promises.
         // INVARIANT: As the caller promises.
         unsafe {
-            let location = Location::new(Word::from_raw(raw));
             Self {
                 reader: ReadGuard::resume(location.zspage.lock()),
                 location,
@@ -52,21 +62,23 @@ impl Pinned<'_> {
     #[inline]
     pub(crate) fn into_raw(self) -> usize {
         mem::forget(self.reader);
-        self.location.word.into_raw()
+        self.location.place().into_raw()
     }
 
-    /// The user's bytes. `None` only of memory that somebody has overwritten.
+    /// The object's bytes. `None` only of memory that somebody has overwritten.
     #[inline]
     pub(crate) fn segments(&self) -> Option<Segments<'_>> {
-        let Location { zspage, index, .. } = self.location;
+        let Location { zspage, index } = self.location;
         // SAFETY: By the type invariant we have the zspage's lock, and so no page is replaced.
         let pages = unsafe { zspage.pages() };
-        Segments::of_user(pages, zspage.spec(), index)
+        Segments::of_object(pages, zspage.spec(), index)
     }
 
     /// Whether it is the object of `handle`.
     pub(crate) fn is_of(&self, handle: &Handle) -> bool {
-        handle.word() == Some(self.location.word)
+        let rcu = rcu::read_lock();
+        let seen = handle.anchor().look(handle.name().index(), &rcu);
+        seen.is_some_and(|seen| seen.location.place() == self.location.place())
     }
 }
 
@@ -76,21 +88,26 @@ impl Pool {
     /// somebody has overwritten.
     ///
     /// A compaction that has the zspage locked makes us wait for it, and may have moved the object
-    /// when we get the lock: the word tells.
+    /// when we get the lock: the anchor tells.
     #[inline]
     pub(crate) fn pin<'a>(&'a self, handle: &'a Handle) -> Option<Pinned<'a>> {
+        let (anchor, index) = (handle.anchor(), handle.name().index());
         loop {
             let rcu = rcu::read_lock();
-            let seen = handle.locate(&rcu)?;
+            let Some(seen) = anchor.look(index, &rcu) else {
+                warn_once!(c"a handle that names no object", handle.as_number());
+                return None;
+            };
             delay(Point::Map);
-            let reader = seen.zspage.lock().read();
-            if handle.word() == Some(seen.word) {
+            let reader = seen.location.zspage.lock().read();
+            if anchor.is_still(&seen) {
                 mem::forget(reader);
-                // SAFETY: Just locked; the object is in the zspage, and stays there.
-                return Some(unsafe { Pinned::from_raw(seen.word.into_raw()) });
+                // SAFETY: Just locked; the object is in the zspage, and stays there, so that the
+                // zspage does as well.
+                return Some(unsafe { Pinned::resume(seen.location.with_object()) });
             }
             drop(reader);
-            self.stats().add(Event::MapRetries, 1);
+            self.stats().add(seen.retry(), 1);
         }
     }
 }

@@ -3,12 +3,13 @@
 //! Pools: creation, allocation, freeing, destruction.
 
 use super::{
-    class::{ListedZspage, SizeClass},
+    anchor::Anchors,
+    class::{ListedZspage, Located, SizeClass},
     error::Error,
     geometry::{Geometry, MAX_CLASSES},
-    handle::{Handle, Handles, MAX_OBJECTS},
+    handle::{Handle, MAX_OBJECTS},
     owned::NewZspage,
-    stats::{Event, PoolStats},
+    stats::PoolStats,
 };
 use crate::sys::{
     alloc::{self, Arc, Box, NoMemory, Table},
@@ -19,7 +20,7 @@ use crate::sys::{
     rcu,
     warn::warn_once,
 };
-use core::{ffi::CStr, mem, ptr};
+use core::{ffi::CStr, mem};
 
 /// A pool of objects (`struct zs_pool`).
 pub(crate) struct Pool {
@@ -27,7 +28,6 @@ pub(crate) struct Pool {
     /// For each class before merging, the position in `classes` of the one that serves it.
     class_of_index: [u16; MAX_CLASSES],
     classes: Table<SizeClass>,
-    handles: Handles,
     stats: Arc<PoolStats>,
     pub(super) compacting: AtomicBool,
 }
@@ -48,13 +48,14 @@ impl Pool {
     pub(crate) fn new(name: &CStr, chain_size: usize) -> Result<Box<Self>, NoMemory> {
         let geometry = Geometry::new(PAGE_SIZE, chain_size);
         let stats = alloc::shared(PoolStats::new())?;
+        let anchors = alloc::shared(Anchors::new(name)?)?;
         let mut class_of_index = [0; MAX_CLASSES];
         let mut classes = Table::<SizeClass>::with_capacity(geometry.distinct_classes())?;
         for spec in geometry.all_classes() {
             debug_assert!(spec.objects() <= MAX_OBJECTS);
             let last = classes.last().map(SizeClass::spec);
             if !last.is_some_and(|larger| spec.can_merge(larger)) {
-                let class = SizeClass::new(spec, &stats, &classes, name)?;
+                let class = SizeClass::new(spec, &stats, &anchors, &classes, name)?;
                 classes.push(class)?;
             }
             if let Some(position) = class_of_index.get_mut(spec.index()) {
@@ -65,7 +66,6 @@ impl Pool {
             geometry,
             class_of_index,
             classes,
-            handles: Handles::new(name)?,
             stats,
             compacting: AtomicBool::new(false),
         })
@@ -98,83 +98,70 @@ impl Pool {
     /// See [`Error`]. Nothing of a failed attempt is kept.
     pub(crate) fn malloc(&self, size: usize, gfp: Gfp) -> Result<Handle, Error> {
         let class = self.class_for(size)?;
-        let handle = self.handles.alloc(gfp)?;
-        match Self::place(class, &handle, gfp) {
-            Ok(()) => Ok(handle),
-            Err(error) => {
-                self.handles.free(handle);
-                Err(error)
-            }
-        }
-    }
-
-    /// Finds or makes room for the object of `handle`.
-    #[inline]
-    fn place(class: &SizeClass, handle: &Handle, gfp: Gfp) -> Result<(), Error> {
         let guard = class.lock();
         if let Some(zspage) = guard.fullest_with_room() {
-            return Self::place_in(zspage, handle);
+            return Self::malloc_in(zspage);
         }
         drop(guard);
+        Self::malloc_in_new(class, gfp)
+    }
 
+    /// Allocates an object in a zspage of its own.
+    #[inline(never)] // Most objects find room.
+    fn malloc_in_new(class: &SizeClass, gfp: Gfp) -> Result<Handle, Error> {
         let new = NewZspage::alloc(class, gfp)?;
         // A zspage that is published and not listed cannot be migrated, either.
         let _preempt = PreemptOff::new();
         let new = new.publish();
         let guard = class.lock();
         match guard.insert(new) {
-            Some(zspage) => Self::place_in(zspage, handle),
+            Some(zspage) => Self::malloc_in(zspage),
             None => Err(Error::NoMemory),
         }
     }
 
-    /// Places the object of `handle` in a zspage that has room.
+    /// Allocates an object in a zspage that has room.
     #[inline]
-    fn place_in(zspage: ListedZspage<'_>, handle: &Handle) -> Result<(), Error> {
-        let placed = zspage.alloc_object(handle);
+    fn malloc_in(zspage: ListedZspage<'_>) -> Result<Handle, Error> {
+        let handle = zspage.alloc_object();
         zspage.fix_fullness();
-        match placed {
-            Some(_) => Ok(()),
-            None => {
-                warn_once!(c"a zspage with room has none");
-                Err(Error::NoMemory)
-            }
-        }
+        handle.ok_or_else(|| {
+            warn_once!(c"a zspage with room has none");
+            Error::NoMemory
+        })
     }
 
     /// Frees an object, which is not mapped (`zs_free()`). Does not sleep; takes the class lock.
     ///
-    /// The handle of an object that turns out not to be in use is left alone, and so is the object.
+    /// If it turns out that there is no such object, nothing is freed.
     pub(crate) fn free(&self, handle: Handle) {
-        if self.free_object(&handle).is_some() {
-            self.handles.free(handle);
-        } else {
+        if self.free_object(&handle).is_none() {
             warn_once!(c"free of what is not allocated", handle.as_number());
         }
     }
 
     /// Frees the object of `handle`. `None` if there is none.
     ///
-    /// The first look is for the class only, which RCU keeps until we have its lock.
+    /// Objects move, though not to another class. So the anchor says which lock to take, and under it
+    /// where the object is.
     #[inline]
     fn free_object(&self, handle: &Handle) -> Option<()> {
-        let rcu = rcu::read_lock();
-        let seen = handle.locate(&rcu)?;
+        let class = self.classes.get(handle.anchor().class())?;
         delay(Point::Free);
-        let class = seen.zspage.class();
-        if !ptr::eq(class.pool_stats(), self.stats()) {
+        let guard = class.lock();
+        let Located {
+            zspage,
+            index,
+            moved,
+        } = guard.locate(handle.name())?;
+        if !zspage.free_object(index) {
             return None;
         }
-        let guard = class.lock();
-
-        // A compaction may have moved the object meanwhile, though not to another class.
-        let (word, zspage, index) = guard.locate(handle)?;
-        if word != seen.word {
-            self.stats.add(Event::FreeRetries, 1);
+        if moved {
+            zspage.forget_moved(index, handle.name());
         }
-        let was_used = zspage.free_object(index);
         zspage.fix_fullness();
-        was_used.then_some(())
+        Some(())
     }
 
     /// Pages that back the objects (`zs_get_total_pages()`).
@@ -184,8 +171,7 @@ impl Pool {
 
     /// Objects there are. Takes no lock.
     pub(crate) fn objects(&self) -> usize {
-        let inuse = self.classes().iter().map(|class| class.stats().inuse.get());
-        inuse.fold(0, usize::saturating_add)
+        self.sum(|stats| &stats.inuse)
     }
 
     /// Smallest size that is stored one to a page (`zs_huge_class_size()`).

@@ -39,6 +39,15 @@ impl Slots {
     }
 }
 
+/// The bits that are set in a word, the lowest first.
+#[inline]
+pub(super) fn set_bits(word: usize) -> impl Iterator<Item = usize> {
+    let rest = |&word: &usize| Some(word & word.wrapping_sub(1));
+    core::iter::successors(Some(word), rest)
+        .take_while(|&word| word != 0)
+        .map(|word| word.trailing_zeros() as usize)
+}
+
 /// The object of a bit, if the word has such a bit, and the class such an object.
 #[inline]
 fn object(word: usize, bit: u32, spec: &ClassSpec) -> Option<ObjIndex> {
@@ -95,20 +104,16 @@ impl ListedZspage<'_> {
         true
     }
 
-    /// Whether a slot is in use.
-    #[cfg(debug_assertions)]
-    pub(crate) fn is_used(&self, index: ObjIndex) -> bool {
-        let (word, mask) = bit(index);
-        let bits = self.parts().bitmap().get(word);
-        bits.is_some_and(|bits| bits.get() & mask != 0)
+    /// The slots that are in use. Those already passed may be given back meanwhile.
+    pub(crate) fn used_slots(&self) -> impl Iterator<Item = ObjIndex> + '_ {
+        let bits = self.parts().bitmap().iter().map(Cell::get).enumerate();
+        bits.flat_map(|(word, bits)| set_bits(bits).map(move |bit| ObjIndex::of_bit(word, bit)))
     }
 
-    /// The first slot in use, from word `from` of the bitmap on, and its word.
-    pub(crate) fn used_slot(&self, from: usize) -> Option<(ObjIndex, usize)> {
-        let (bitmap, spec) = (self.parts().bitmap(), self.zspage().spec());
-        (from..bitmap.len()).find_map(|word| {
-            let bit = bitmap.get(word)?.get().trailing_zeros();
-            Some((object(word, bit, spec)?, word))
-        })
+    /// Slots that are free.
+    pub(crate) fn free_slots(&self) -> usize {
+        let spec = self.zspage().spec();
+        spec.objects()
+            .saturating_sub(usize::from(self.slots().inuse()))
     }
 }

@@ -63,14 +63,22 @@ pub(crate) enum Event {
     MigrateBusy,
     /// Isolations refused: the page had been freed.
     IsolateRefusedFreed,
-    /// Maps that found their object moved, and began anew.
+    /// Compactions of a class that ended because there was no memory for the names.
+    CompactNoMemory,
+    /// Objects that compaction moved again.
+    MovedAgain,
+    /// Objects freed after they had been moved.
+    MovedFreed,
+    /// Tables of moved objects that were made smaller.
+    TablesRepacked,
+    /// Maps that found their object moved from where it was born, and began anew.
     MapRetries,
-    /// Frees that found their object moved.
-    FreeRetries,
+    /// Maps that found their object moved again, and began anew.
+    MapRetriesMoved,
 }
 
 /// All events, with the names they have in debugfs, and whether a single pool counts them.
-const EVENTS: [(Event, &str, bool); 11] = [
+const EVENTS: [(Event, &str, bool); 15] = [
     (Event::PagesCompacted, "pages_compacted", true),
     (Event::ObjectsCompacted, "objects_compacted", true),
     (Event::Compactions, "compactions", true),
@@ -85,8 +93,12 @@ const EVENTS: [(Event, &str, bool); 11] = [
     ),
     (Event::MigrateBusy, "migrate_busy", true),
     (Event::IsolateRefusedFreed, "isolate_refused_freed", false),
+    (Event::CompactNoMemory, "compact_no_memory", true),
+    (Event::MovedAgain, "objects_moved_again", true),
+    (Event::MovedFreed, "objects_moved_freed", true),
+    (Event::TablesRepacked, "tables_repacked", true),
     (Event::MapRetries, "map_retries", true),
-    (Event::FreeRetries, "free_retries", true),
+    (Event::MapRetriesMoved, "map_retries_moved", true),
 ];
 
 /// What a pool counts (`struct zs_pool_stats`): what all processors share, and so write seldom.
@@ -187,11 +199,38 @@ impl Pool {
         zspages.fold(0, usize::saturating_add)
     }
 
+    /// The sum of a count over all classes. Takes no lock.
+    pub(super) fn sum(&self, of_class: impl Fn(&ClassStats) -> &Stat) -> usize {
+        let counts = self
+            .classes()
+            .iter()
+            .map(|class| of_class(class.stats()).get());
+        counts.fold(0, usize::saturating_add)
+    }
+
+    /// Anchors there are. Takes no lock.
+    pub(crate) fn anchors(&self) -> usize {
+        self.zspages()
+            .saturating_add(self.sum(|stats| &stats.anchors_moved))
+    }
+
     /// Writes the file `stats`: lines `name value`. May sleep.
     pub(crate) fn write_stats(&self, out: &mut impl fmt::Write) -> fmt::Result {
         writeln!(out, "pages_used {}", self.total_pages())?;
         writeln!(out, "objects {}", self.objects())?;
         writeln!(out, "zspages {}", self.zspages())?;
+        writeln!(out, "anchors {}", self.anchors())?;
+        writeln!(out, "names_moved {}", self.sum(|stats| &stats.names_moved))?;
+        writeln!(
+            out,
+            "tables_bytes {}",
+            self.sum(|stats| &stats.tables_bytes)
+        )?;
+        writeln!(
+            out,
+            "origins_bytes {}",
+            self.sum(|stats| &stats.origins_bytes)
+        )?;
         self.stats().write_to(out, false)
     }
 

@@ -5,14 +5,22 @@
 //! It lies in memory of a slab cache, of the least multiple of [`ZSPAGE_ALIGN`] that holds it:
 //!
 //! ```text
-//! | Zspage: link or RCU head, class, lock, slots | page 0 … page n-1 | bitmap … | handle, if huge |
+//! | Zspage: link or RCU head, class, lock, slots, anchor or origins | page 0 … page n-1 | bitmap … |
 //! ```
 //!
 //! The part behind the struct has a length that the class knows: [`zspage_size`]. A reference to the
 //! struct does not cover it, so that a zspage is never passed on by such a reference but by a
 //! [`ZspageRef`], which does.
 
-use super::{class::SizeClass, geometry::ClassSpec, list::Link, slots::Slots};
+use super::{
+    anchor::Anchor,
+    class::SizeClass,
+    geometry::ClassSpec,
+    handle::ZSPAGE_ALIGN,
+    list::{Link, Linked},
+    origins::{Origins, OriginsRef},
+    slots::Slots,
+};
 use crate::sys::{
     init::{pin_data, pin_init, PinInit},
     lock::RwLock,
@@ -27,9 +35,6 @@ use core::{
     slice,
 };
 
-/// Alignment of a zspage: what a handle's word saves of an address.
-pub(crate) const ZSPAGE_ALIGN: usize = 64;
-
 /// The first part of a zspage: a run of pages, cut into objects.
 ///
 /// # Invariants
@@ -38,29 +43,38 @@ pub(crate) const ZSPAGE_ALIGN: usize = 64;
 /// - The class outlives it.
 /// - Bits of the bitmap are set for objects in use, `inuse` of them, and no others.
 /// - From its publication to its death all its pages are there.
+/// - The anchor, unless there is none any more, is in place here.
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Zspage {
     /// Its links or, once it is off its list, its RCU head.
-    link: Link,
+    link: Link<Zspage>,
     class: NonNull<SizeClass>,
     #[pin]
     lock: RwLock,
     slots: Slots,
+    home: Home,
 }
 
-const _: () = assert!(mem::size_of::<Link>() >= mem::size_of::<rcu::Head>());
-const _: () = assert!(mem::align_of::<Link>() >= mem::align_of::<rcu::Head>());
+/// What leads from a zspage to its anchor.
+///
+/// # Invariants
+///
+/// The word is 0, the address of the anchor or, with [`ORIGINS`], that of the origins, which have the
+/// anchor then.
+struct Home(Cell<usize>);
+
+/// The bit of a [`Home`] that names origins.
+const ORIGINS: usize = 1;
+
+const _: () = assert!(mem::size_of::<Link<Zspage>>() >= mem::size_of::<rcu::Head>());
+const _: () = assert!(mem::align_of::<Link<Zspage>>() >= mem::align_of::<rcu::Head>());
 // What `ZspageRef::tail()` relies on.
 const _: () = assert!(mem::size_of::<PageSlot>() == mem::size_of::<usize>());
 
 /// Bytes of a zspage of a class, as its cache has them.
 pub(crate) fn zspage_size(spec: &ClassSpec) -> usize {
-    let words = [
-        spec.pages(),
-        spec.bitmap_words(),
-        usize::from(spec.is_huge()),
-    ];
+    let words = [spec.pages(), spec.bitmap_words()];
     let size = words
         .into_iter()
         .fold(mem::size_of::<Zspage>(), |size, words| {
@@ -71,24 +85,32 @@ pub(crate) fn zspage_size(spec: &ClassSpec) -> usize {
 }
 
 impl Zspage {
-    /// Makes a zspage of `class`, without pages, of the memory at `memory`.
+    /// Makes a zspage of `class`, without pages, of the memory at `memory`, in which the objects of
+    /// `anchor` are.
     ///
     /// # Safety
     ///
-    /// `memory` came from the cache of the class, and is nobody else's. The class outlives the zspage.
-    pub(super) unsafe fn init(memory: NonNull<u8>, class: &SizeClass) -> NonNull<Self> {
+    /// `memory` came from the cache of the class, and `anchor` from that of its anchors, and both are
+    /// nobody else's. The class outlives the zspage.
+    pub(super) unsafe fn init(
+        memory: NonNull<u8>,
+        anchor: NonNull<Anchor>,
+        class: &SizeClass,
+    ) -> NonNull<Self> {
         let zspage = memory.cast::<Self>();
         // SAFETY: The memory has room and alignment. `PageSlot` is a pointer, and one without a page
         // the null one, so zeroes make pages that are not there as well as an empty bitmap.
         // INVARIANT: As the caller promises; no object is in use.
         let made = unsafe {
             memory.as_ptr().write_bytes(0, zspage_size(class.spec()));
-            Self::new(class).__pinned_init(zspage.as_ptr())
+            Self::new(class, anchor).__pinned_init(zspage.as_ptr())
         };
-        match made {
-            Ok(()) => zspage,
-            Err(never) => match never {},
+        if let Err(never) = made {
+            match never {}
         }
+        // SAFETY: Both have just been made, and are nobody else's.
+        unsafe { anchor.as_ref().set_in_place(ZspageRef::new(zspage)) };
+        zspage
     }
 
     /// Gives the memory of a zspage back. The pages are gone.
@@ -106,12 +128,14 @@ impl Zspage {
         }
     }
 
-    fn new(class: &SizeClass) -> impl PinInit<Self> + '_ {
+    fn new(class: &SizeClass, anchor: NonNull<Anchor>) -> impl PinInit<Self> + '_ {
         pin_init!(Self {
             link: Link::default(),
             class: NonNull::from(class),
             lock <- RwLock::new(),
             slots: Slots::default(),
+            // Exposes the address: the anchor may be accessed by what `anchor()` makes of it.
+            home: Home(Cell::new(anchor.as_ptr() as usize)),
         })
     }
 }
@@ -236,10 +260,28 @@ impl<'a> ZspageParts<'a> {
         self.0
     }
 
-    /// Its links, for the list it is on.
+    /// The anchor of the objects that are born here, until these have moved.
     #[inline]
-    pub(super) fn link(self) -> &'a Link {
-        &self.0.header().link
+    pub(super) fn anchor(self) -> Option<NonNull<Anchor>> {
+        match self.origins() {
+            None => NonNull::new(self.home().get() as *mut Anchor),
+            Some(origins) => origins.anchor().get(),
+        }
+    }
+
+    /// The same; the zspage has it no more.
+    pub(super) fn take_anchor(self) -> Option<NonNull<Anchor>> {
+        let anchor = self.anchor();
+        match self.origins() {
+            None => self.home().set(0),
+            Some(origins) => origins.anchor().set(None),
+        }
+        anchor
+    }
+
+    #[inline]
+    fn home(self) -> &'a Cell<usize> {
+        &self.0.header().home.0
     }
 
     /// How many of its objects are in use, and which list it is on.
@@ -261,12 +303,41 @@ impl<'a> ZspageParts<'a> {
         self.0.tail(0, self.0.spec().pages())
     }
 
-    /// The word that holds the handle of a huge object; `None` in any other class.
+    /// The names of the objects that were moved here, if there are any.
     #[inline]
-    pub(super) fn huge_handle(self) -> Option<&'a Cell<usize>> {
-        let spec = self.0.spec();
-        let behind = spec.pages().wrapping_add(spec.bitmap_words());
-        self.0.tail(behind, usize::from(spec.is_huge())).first()
+    pub(super) fn origins(self) -> Option<OriginsRef<'a>> {
+        let home = self.home().get();
+        if home & ORIGINS == 0 {
+            return None;
+        }
+        let origins = NonNull::new((home & !ORIGINS) as *mut Origins)?;
+        // SAFETY: They stay as long as the zspage leads to them, and change under the class lock.
+        Some(unsafe { OriginsRef::new(origins) })
+    }
+
+    /// Gives the zspage other origins, or none; the anchor it keeps.
+    pub(super) fn set_origins(self, origins: Option<NonNull<Origins>>) {
+        let anchor = self.anchor();
+        match origins {
+            None => {
+                let address = anchor.map_or(0, |anchor| anchor.as_ptr() as usize);
+                self.home().set(address);
+            }
+            Some(origins) => {
+                // Exposes the address: all of them may be accessed by what `origins()` makes of it.
+                self.home().set(origins.as_ptr() as usize | ORIGINS);
+                if let Some(origins) = self.origins() {
+                    origins.anchor().set(anchor);
+                }
+            }
+        }
+    }
+}
+
+impl Linked for Zspage {
+    #[inline]
+    fn link(this: NonNull<Self>) -> NonNull<Link<Self>> {
+        this.cast()
     }
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Handle words hold the addresses of this kernel, as wide as they are.
+# Handles hold the addresses of this kernel, as wide as they are.
 #
 # ADDRESS_BITS=N has the test fail where addresses have another width than N bits,
 # the sign included (tests/addresses.sh): it must not pass on a kernel that does
@@ -13,9 +13,9 @@ tear_down() {
 	zt_unload
 }
 
-words() {
+handles() {
 	zt address "count=$(objects 4000)" "seed=$SEED"
-	[ "$(zt_number compared)" -gt 50 ] || fail "only $(zt_number compared) words were compared"
+	[ "$(zt_number compared)" -gt 50 ] || fail "only $(zt_number compared) handles were compared"
 }
 
 width() {
@@ -39,6 +39,6 @@ width() {
 }
 
 tap_begin
-tap_case "words name the zspage that the page names" words
+tap_case "the anchor that a handle names is of the zspage that the page names" handles
 tap_case "addresses are as wide as the machine has them" width
 tap_end

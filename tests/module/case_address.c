@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses and handle words: a word of zsmalloc_rs has 51 bits for the address
- * of a zspage.  page->private names the same zspage in full, so that one can be
- * compared with the other, on kernels with addresses of any width.
+ * Addresses and handles: a handle of zsmalloc_rs has 53 bits for the address of
+ * an anchor (52 with pages above 4K), which names the zspage of the object.
+ * page->private names the same zspage, so that one can be compared with the other,
+ * on kernels with addresses of any width.
  */
 #include <linux/bitops.h>
 #include <linux/kernel.h>
@@ -11,12 +12,12 @@
 #include "zpool_test.h"
 
 /* As in src/zsmalloc/handle.rs. */
-#define ZT_TAIL_BITS	13
-#define ZT_ALIGN_BITS	6
+#define ZT_ALIGN_BITS	(PAGE_SHIFT > 12 ? 5 : 4)
+#define ZT_TAIL_BITS	(ZT_ALIGN_BITS + 7)
 
-static unsigned long zt_word_address(unsigned long word)
+static unsigned long zt_anchor_address(unsigned long handle)
 {
-	return (unsigned long)((long)word >> ZT_TAIL_BITS) << ZT_ALIGN_BITS;
+	return (unsigned long)((long)handle >> ZT_TAIL_BITS) << ZT_ALIGN_BITS;
 }
 
 /* The bits that tell addresses of the kernel apart, the sign bit included. */
@@ -42,10 +43,11 @@ static long zt_address_of(struct zt_store *store, struct zt_ctx *ctx,
 			return 0;
 		private = page_private(page);
 		put_page(page);
-		named = zt_word_address(*(unsigned long *)store->objs[i].handle);
+		/* nothing is compacted here: all objects are where they were born */
+		named = *(unsigned long *)zt_anchor_address(store->objs[i].handle);
 	} while (named != private && tries--);
 	if (named != private)
-		return zt_fail(ctx->run, "object %lu: word names %#lx, page %#lx",
+		return zt_fail(ctx->run, "object %lu: its anchor names %#lx, its page %#lx",
 			       i, named, private);
 	return private;
 }
@@ -64,6 +66,7 @@ static int zt_address_run(struct zt_store *store, struct zt_ctx *ctx)
 			return -EIO;
 		if (address) {
 			compared++;
+			address = zt_anchor_address(store->objs[i].handle);
 			width = max(width, zt_width(address));
 		}
 		ret = zt_breathe(ctx->run);

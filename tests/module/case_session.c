@@ -199,26 +199,25 @@ int zt_case_abandon(struct zt_run *run)
 }
 
 /*
- * Free object 0 twice.  The word of its handle goes with the first free, so the
- * second one is by a copy of the word, which still says where the object was.
- * The pool has to say so, with a warning, and to leave everything as it is: the
- * slot, which is free, and the copy, which is no handle of its to free.
+ * Free object 0 twice.  Others of its zspage are in use, so that its anchor is
+ * still there to say where the object was.  The pool has to say so, with a
+ * warning, and to leave everything as it is.
  *
  * scripts/scan-log lets pass the warning that is announced here, with this
  * function in its back trace, and complains if it does not come.
  */
 static noinline int zt_double_free(struct zt_store *store, struct zt_ctx *ctx)
 {
-	unsigned long word, pages;
+	unsigned long handle, pages;
 
 	if (!store->objs[0].size)
 		return zt_fail(ctx->run, "there is no object 0");
-	word = *(unsigned long *)store->objs[0].handle;
+	handle = store->objs[0].handle;
 	zt_obj_free(store, 0);
 	pages = zt_store_pages(store);
 	pr_info("zpool_test: expected in %s: %s\n", __func__,
 		"free of what is not allocated");
-	zpool_free(store->zpool, (unsigned long)&word);
+	zpool_free(store->zpool, handle);
 	if (zt_store_pages(store) != pages)
 		return zt_fail(ctx->run, "%lu pages, there were %lu",
 			       zt_store_pages(store), pages);

@@ -20,7 +20,7 @@ static const struct zt_case zt_cases[] = {
 	{ "exhaust", zt_case_exhaust, "allocate until there is no memory" },
 	{ "faults", zt_case_faults, "let each allocation of a malloc fail in turn" },
 	{ "create-faults", zt_case_create_faults, "let each allocation of a create fail in turn" },
-	{ "address", zt_case_address, "compare handle words with the addresses they stand for" },
+	{ "address", zt_case_address, "compare handles with the addresses they stand for" },
 	{ "fill", zt_case_fill, "session: create a pool and fill it" },
 	{ "thin", zt_case_thin, "session: free a part of the objects" },
 	{ "refill", zt_case_refill, "session: store objects again where they were freed" },

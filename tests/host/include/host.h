@@ -35,6 +35,10 @@ struct page {
 
 #define __force
 #define __GFP_HIGHMEM		0x02u
+#define __GFP_NORETRY	0x10u
+#define __GFP_NOWARN	0x20u
+#define GFP_NOIO	0x40u
+#define GFP_NOWAIT	0x80u
 #define __GFP_MOVABLE		0x08u
 #define PAGE_SHIFT		12	/* page.c makes no use of it */
 #define PAGE_MAPPING_MOVABLE	0x2ul

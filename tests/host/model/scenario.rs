@@ -17,7 +17,7 @@ use crate::{
         page::{self, Gfp, PAGE_SIZE},
         rcu,
     },
-    zsmalloc::{Event, Handle, Pool},
+    zsmalloc::{Event, Handle, Pool, ANCHOR_ALIGN},
 };
 use std::{
     ptr::NonNull,
@@ -118,7 +118,11 @@ impl Shared {
         for (event, what) in [
             (Event::MigrateRefusedUnlisted, "refused: unlisted"),
             (Event::MapRetries, "map retried"),
-            (Event::FreeRetries, "free retried"),
+            (Event::MapRetriesMoved, "map of a moved object retried"),
+            (Event::MovedAgain, "moved again"),
+            (Event::MovedFreed, "moved object freed"),
+            (Event::TablesRepacked, "table repacked"),
+            (Event::CompactNoMemory, "compaction without memory"),
             (Event::CompactSkippedMapped, "compaction skipped"),
             (Event::ObjectsCompacted, "compacted"),
         ] {
@@ -150,36 +154,33 @@ impl Object {
         &self.handle
     }
 
-    /// The handle's word, as memory.
-    fn memory(&self) -> &AtomicUsize {
-        // SAFETY: The object is allocated, and the word with it.
-        unsafe { &*(self.handle.as_number() as *const AtomicUsize) }
+    /// The first word of the object's anchor, as memory.
+    fn anchor(&self) -> &AtomicUsize {
+        let low = ANCHOR_ALIGN.trailing_zeros();
+        let address = (self.handle.as_number() as isize >> (low + 7)) << low;
+        // SAFETY: The object is allocated, and the anchor with it.
+        unsafe { &*(address as *const AtomicUsize) }
     }
 
-    /// The contents of the handle's word.
-    pub(crate) fn word(&self) -> usize {
-        self.memory().load(Ordering::Relaxed)
-    }
-
-    /// Overwrites the handle's word, and returns what was in it.
-    pub(crate) fn overwrite_word(&self, word: usize) -> usize {
-        let old = self.word();
-        self.memory().store(word, Ordering::Relaxed);
+    /// Overwrites the word of the object's anchor, and returns what was in it.
+    pub(crate) fn overwrite_anchor(&self, word: usize) -> usize {
+        let old = self.anchor().load(Ordering::Relaxed);
+        self.anchor().store(word, Ordering::Relaxed);
         old
     }
 
-    /// Frees the object, which fails; then gives the handle's word other contents.
-    pub(crate) fn free_twice(self, shared: &Shared, word: usize) -> Self {
-        let raw = self.handle.into_raw();
-        // SAFETY: The free fails, and so does not end the handle.
-        let handle = || unsafe { Handle::from_raw(raw) }.expect("a handle");
-        shared.get().free(handle());
-        let object = Self {
-            handle: handle(),
-            ..self
-        };
-        object.overwrite_word(word);
-        object
+    /// The object, again.
+    ///
+    /// # Safety
+    ///
+    /// At most one of the two is freed, unless that is what is tried.
+    pub(crate) unsafe fn copy(&self) -> Self {
+        // SAFETY: As the caller promises.
+        let handle = unsafe { Handle::from_raw(self.handle.as_number()) };
+        Self {
+            handle: handle.expect("a handle"),
+            ..*self
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl Machine {
     pub(crate) fn apply(&mut self, op: &Op) {
         match *op {
             Op::Malloc { size, count } => {
-                for _ in 0..count {
+                for _ in 0..count.min(MOST_OBJECTS - self.objects.len()) {
                     self.malloc(size).expect("no memory");
                 }
             }
@@ -170,9 +170,9 @@ impl Machine {
         }
     }
 
-    fn malloc(&mut self, size: usize) -> Result<(), Error> {
+    pub(crate) fn malloc(&mut self, size: usize) -> Result<(), Error> {
         if self.objects.len() >= MOST_OBJECTS {
-            return Ok(());
+            return Err(Error::NoMemory);
         }
         match self.pool().malloc(size, Gfp::from_raw(0)) {
             Ok(handle) => {
@@ -201,6 +201,9 @@ impl Machine {
 
     /// A failure leaves all as it was.
     fn malloc_fails(&mut self, size: usize, fail: usize) {
+        if self.objects.len() == MOST_OBJECTS {
+            return;
+        }
         let pages = self.pool().total_pages();
         world().faults.at(Some(fail));
         let before = world().faults.count();
@@ -302,14 +305,11 @@ impl Machine {
 
     fn compact(&mut self) {
         let before = self.pool().total_pages();
-        let freed = self.pool().compact();
+        let freed = self.pool().compact(Gfp::of_compaction());
         assert_eq!(self.pool().total_pages() + freed, before, "pages compacted");
         if self.holds.iter().all(Option::is_none) {
-            assert_eq!(
-                self.pool().freeable(),
-                0,
-                "compaction left something to gain"
-            );
+            let again = self.pool().compact(Gfp::of_compaction());
+            assert_eq!(again, 0, "compaction left something to gain");
         }
     }
 
@@ -381,8 +381,8 @@ impl Machine {
             pages + freed,
             "page frames in use and the pool's pages"
         );
-        let handles = grab(&world.heap).live("zs_rs_handle");
-        assert_eq!(handles, self.objects.len(), "number of handles");
+        let anchors = grab(&world.heap).live("zs_rs_anchor");
+        assert_eq!(anchors, pool.anchors(), "number of anchors");
     }
 
     /// Ends everything: afterwards nothing is left.

@@ -8,6 +8,7 @@ use crate::{
     host::{frame, world},
     rt::spawn,
     scenario::{migrate, Object, Shared, HALF, HUGE, SPANNING},
+    sys::page::Gfp,
 };
 
 /// Most objects of a thread.
@@ -40,7 +41,7 @@ pub(crate) fn user(
 pub(crate) fn mover(pool: &Shared, operations: usize, random: &mut impl FnMut(usize) -> usize) {
     for _ in 0..operations {
         if random(5) == 0 {
-            pool.get().compact();
+            pool.get().compact(Gfp::of_compaction());
         } else if frame::frames() > 0 {
             migrate(random(frame::frames()));
         }

@@ -2,7 +2,7 @@
 
 //! Boxes and tables of memory that is tracked, and whose allocation may fail.
 
-use super::init::PinInit;
+use super::{init::PinInit, page::Gfp};
 use crate::host::{context, heap, world};
 use std::{alloc::Layout, convert::Infallible, marker::PhantomData, ops::Deref, ptr::NonNull};
 
@@ -71,6 +71,56 @@ pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, NoMemory> {
         return Err(NoMemory);
     }
     Ok(Arc::new(value))
+}
+
+/// Bytes of `kmalloc()`, zeroed.
+pub(crate) struct Memory {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+const MEMORY: &str = "kmalloc";
+
+impl Memory {
+    /// As the slab allocator has it: powers of two, 96 and 192.
+    pub(crate) fn round_up(bytes: usize) -> usize {
+        match bytes {
+            65..=96 => 96,
+            129..=192 => 192,
+            _ => bytes.next_power_of_two().max(8),
+        }
+    }
+
+    pub(crate) fn alloc(len: usize, _gfp: Gfp) -> Result<Self, NoMemory> {
+        assert_eq!(len, Self::round_up(len), "an odd size");
+        let layout = Layout::from_size_align(len, 16).map_err(|_| NoMemory)?;
+        let start = heap::alloc(MEMORY, layout).ok_or(NoMemory)?;
+        // SAFETY: Just allocated.
+        unsafe { start.write_bytes(0, len) };
+        Ok(Self { start, len })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn into_raw(self) -> NonNull<u8> {
+        std::mem::ManuallyDrop::new(self).start
+    }
+
+    /// # Safety
+    ///
+    /// See `src/sys/alloc.rs`.
+    pub(crate) unsafe fn from_raw(start: NonNull<u8>, len: usize) -> Self {
+        Self { start, len }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: Ours, and gone after this.
+        unsafe { heap::free(MEMORY, self.start) };
+    }
 }
 
 /// Values that stay where they are made.

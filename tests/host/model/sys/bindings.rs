@@ -14,6 +14,8 @@ pub(crate) const MIGRATE_SYNC: migrate_mode = 2;
 pub(crate) const MIGRATEPAGE_SUCCESS: u32 = 0;
 pub(crate) const ZS_RS_PAGE_SHIFT: u32 = crate::PAGE_SHIFT as u32;
 pub(crate) const ZS_RS_GFP_PLACEMENT: u32 = 0x0a;
+pub(crate) const ZS_RS_GFP_COMPACT: u32 = 0x40;
+pub(crate) const ZS_RS_GFP_RECLAIM: u32 = 0x80;
 
 #[repr(C)]
 pub(crate) struct movable_operations {

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where compaction moves the objects of a zspage to.
+//!
+//! As few zspages as possible, since each has to have origins from then on: the fullest that has room
+//! for all objects or, if none has, those that have the most room.
+
+use super::{
+    class::{ClassGuard, ListedZspage},
+    origins::{origins_bytes, OriginsRef},
+};
+use crate::sys::alloc::Memory;
+
+/// Zspages that the objects of one may go to.
+pub(super) const MAX_TARGETS: usize = 8;
+
+/// One of them.
+struct Target<'g> {
+    zspage: ListedZspage<'g>,
+    /// How many objects it takes.
+    share: usize,
+}
+
+impl Target<'_> {
+    /// Bytes that its origins have to have, if they have no room as they are; 0 otherwise.
+    fn origins_needed(&self) -> usize {
+        let spec = self.zspage.zspage().spec();
+        match self.zspage.parts().origins() {
+            Some(origins) if origins.room() >= self.share => 0,
+            Some(origins) => origins_bytes(spec, origins.count().saturating_add(self.share)),
+            None => origins_bytes(spec, self.share),
+        }
+    }
+
+    /// Gives it origins with more room.
+    fn give_origins(&self, memory: Memory) {
+        let parts = self.zspage.parts();
+        let class = self.zspage.guard().class();
+        let old = parts.origins();
+        let new = OriginsRef::init(memory, class.spec());
+        parts.set_origins(Some(new));
+        let stats = &class.stats().origins_bytes;
+        if let Some(new) = parts.origins() {
+            stats.add(new.bytes());
+            if let Some(old) = old {
+                new.take_from(old);
+            }
+        }
+        if let Some(old) = old {
+            stats.sub(old.bytes());
+            // SAFETY: The zspage has others.
+            unsafe { old.free() };
+        }
+    }
+}
+
+/// The zspages that objects are moved to.
+pub(super) struct Targets<'g>([Option<Target<'g>>; MAX_TARGETS]);
+
+impl<'g> Targets<'g> {
+    /// Picks zspages that together have room for all objects of `source`. `None` if so few have not.
+    pub(super) fn pick(guard: &'g ClassGuard<'_>, source: &ListedZspage<'_>) -> Option<Self> {
+        let mut left = usize::from(source.slots().inuse());
+        let other = |zspage: &ListedZspage<'_>| !zspage.zspage().is(source.zspage());
+        let mut targets = Self([const { None }; MAX_TARGETS]);
+
+        let mut fullest = guard.fullest_of_each_group().filter(other);
+        if let Some(zspage) = fullest.find(|zspage| zspage.free_slots() >= left) {
+            if let Some(first) = targets.0.first_mut() {
+                *first = Some(Target {
+                    zspage,
+                    share: left,
+                });
+            }
+            return Some(targets);
+        }
+        for (target, zspage) in targets.0.iter_mut().zip(guard.emptiest().filter(other)) {
+            let share = left.min(zspage.free_slots());
+            left = left.saturating_sub(share);
+            *target = Some(Target { zspage, share });
+            if left == 0 {
+                return Some(targets);
+            }
+        }
+        None
+    }
+
+    /// Those that there are.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ListedZspage<'g>> {
+        self.0.iter().flatten().map(|target| &target.zspage)
+    }
+
+    /// What [`Target::origins_needed`] says of each.
+    pub(super) fn origins_needed(&self) -> [usize; MAX_TARGETS] {
+        let needed =
+            |target: &Option<Target<'_>>| target.as_ref().map_or(0, Target::origins_needed);
+        self.0.each_ref().map(needed)
+    }
+
+    /// Gives each the origins that it needs.
+    pub(super) fn give_origins(&self, memory: &mut [Option<Memory>; MAX_TARGETS]) {
+        for (target, memory) in self.0.iter().zip(memory) {
+            if let (Some(target), Some(memory)) = (target, memory.take()) {
+                target.give_origins(memory);
+            }
+        }
+    }
+
+    /// Puts each on the list that its fullness asks for now.
+    pub(super) fn fix_fullness(self) {
+        for target in self.0.into_iter().flatten() {
+            target.zspage.fix_fullness();
+        }
+    }
+}
