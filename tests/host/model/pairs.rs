@@ -9,7 +9,10 @@ use crate::{
     front::map::MapMode,
     host::{frame, mm, world},
     rt::spawn,
-    scenario::{finish_migration, migrate, two_halves, unload, Shared, HALF, HUGE, SPANNING},
+    scenario::{
+        finish_migration, migrate, mixed, partly_filled, sparse_table, to_be_moved_again,
+        two_halves, two_moved, unload, MovedObjects, Object, Shared, HALF, HUGE, QUARTER, SPANNING,
+    },
     sys::page::Gfp,
 };
 
@@ -22,6 +25,21 @@ fn preemptions(usual: usize) -> usize {
         .ok()
         .and_then(|n| n.parse().ok())
         .unwrap_or(usual)
+}
+
+/// Nothing has been lost; all is freed.
+fn end(pool: Shared, objects: impl IntoIterator<Item = Object>) {
+    pool.check();
+    pool.read_and_free_all(objects);
+    pool.destroy();
+}
+
+/// The two objects of a list.
+fn two(objects: Vec<Object>) -> [Object; 2] {
+    match <[Object; 2]>::try_from(objects) {
+        Ok(two) => two,
+        Err(objects) => panic!("{} objects", objects.len()),
+    }
 }
 
 /// A model, and what must be seen in it in some order.
@@ -321,6 +339,313 @@ models! {
         pool.destroy();
     }
 
+    /// Compaction moves two objects of one zspage, of which each is being mapped: a table is made.
+    map_against_compact_of_two, 3, ["compacted", "map retried", "compaction skipped"], {
+        let pool = Shared::new();
+        let [others, goes] = partly_filled(&pool, QUARTER, [2, 2]);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&goes[1], MapMode::ReadWrite);
+            shared.access(&goes[0], MapMode::ReadOnly);
+            goes
+        });
+        pool.compact();
+        let goes = other.join().unwrap();
+        end(pool, goes.into_iter().chain(others));
+    }
+
+    /// What has moved moves again while it is mapped: its entry in the table is looked at twice.
+    map_against_second_move, ALL,
+    ["moved again", "map of a moved object retried", "compaction skipped"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[1], MapMode::ReadWrite);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The same for an anchor without a table: it has the place itself.
+    map_against_second_move_of_the_only_one, ALL,
+    ["moved again", "map of a moved object retried", "compaction skipped"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 2, 1, 1);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[0], MapMode::ReadWrite);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The table that map looks into is replaced by a smaller one.
+    map_against_repack, ALL, ["table repacked", "map of a moved object retried"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = sparse_table(&pool, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[1], MapMode::ReadWrite);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The same where one name is left: the anchor has its place, and there is no table any more.
+    map_against_repack_to_one_place, ALL, ["table repacked", "map of a moved object retried"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = sparse_table(&pool, 1);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[0], MapMode::ReadWrite);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The table is replaced, and then the object moves: the old table is not kept true.
+    map_against_repack_and_second_move, 3,
+    ["table repacked", "moved again", "map of a moved object retried", "compaction skipped"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 8, 4, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[1], MapMode::ReadWrite);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// A zspage is emptied of an object of its own and of others, into two zspages, while they are
+    /// mapped.
+    map_against_compact_of_a_mixed_zspage, 3,
+    ["moved again", "map retried", "map of a moved object retried", "compaction skipped"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = mixed(&pool);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&moved[1], MapMode::ReadWrite);
+            shared.access(&moved[2], MapMode::ReadOnly);
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// What has moved is freed while it moves again.
+    free_against_second_move, ALL, ["moved again", "moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            let mut moved = moved;
+            shared.free(moved.remove(0));
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The last name of an anchor is freed, and the anchor with it, while the object moves again.
+    free_of_the_last_name_against_second_move, ALL, ["moved again", "moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 2, 1, 1);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            moved.into_iter().for_each(|object| shared.free(object));
+        });
+        pool.compact();
+        other.join().unwrap();
+        end(pool, others);
+    }
+
+    /// The last two names of an anchor are freed at once: one of the two frees the table and the anchor.
+    two_frees_of_the_last_names, ALL, ["moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = two_moved(&pool);
+        let [first, second] = two(moved);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.free(first);
+        });
+        pool.free(second);
+        other.join().unwrap();
+        end(pool, others);
+    }
+
+    /// The same, while compaction makes the table smaller and moves the objects again.
+    two_frees_of_the_last_names_against_second_move, 2,
+    ["moved object freed", "moved again", "table repacked"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
+        let [first, second] = two(moved);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.free(first);
+        });
+        let shared = pool.clone();
+        let third = spawn(move || shared.free(second));
+        pool.compact();
+        other.join().unwrap();
+        third.join().unwrap();
+        end(pool, others);
+    }
+
+    /// A table is made smaller while another name of it is freed: it may have to be smaller still.
+    free_against_repack, ALL, ["table repacked", "moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = sparse_table(&pool, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            let mut moved = moved;
+            shared.free(moved.remove(0));
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The last name of a table that compaction is about to replace is freed.
+    free_of_the_last_name_against_repack, ALL, ["table repacked", "moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = sparse_table(&pool, 1);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            moved.into_iter().for_each(|object| shared.free(object));
+        });
+        pool.compact();
+        other.join().unwrap();
+        end(pool, others);
+    }
+
+    /// Objects that were born in the zspage that is emptied, and elsewhere, are freed.
+    free_against_compact_of_a_mixed_zspage, 3, ["moved again", "moved object freed"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = mixed(&pool);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            let mut moved = moved;
+            shared.free(moved.remove(2));
+            shared.free(moved.remove(0));
+            moved
+        });
+        pool.compact();
+        let moved = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// An object is allocated where compaction moves objects to, or where it moves them from.
+    malloc_against_second_move, ALL, ["moved again"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.object(QUARTER, 77)
+        });
+        pool.compact();
+        let more = other.join().unwrap();
+        end(pool, moved.into_iter().chain(others).chain([more]));
+    }
+
+    /// Objects move again while the pages that they leave and come to are migrated.
+    second_move_against_migrate, 3, ["moved again", "migrated", "refused"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
+        let other = spawn(|| {
+            migrate(0);
+            migrate(1);
+        });
+        pool.compact();
+        other.join().unwrap();
+        end(pool, moved.into_iter().chain(others));
+    }
+
+    /// The pool is destroyed when the last moved objects are gone, and a table may still be waiting for
+    /// its grace period; somebody has a page.
+    teardown_after_moves_against_migrate, 2,
+    ["moved object freed", "table repacked", "migrated", "refused"], {
+        let pool = Shared::new();
+        let MovedObjects { moved, others } = sparse_table(&pool, 2);
+        let other = spawn(move || {
+            pool.compact();
+            let objects = others.into_iter().chain(moved);
+            objects.for_each(|object| pool.free(object));
+            pool.destroy();
+        });
+        migrate(0);
+        other.join().unwrap();
+    }
+
+    /// Compaction has no memory, whichever allocation it is that fails. Nothing is half moved, and with
+    /// memory all goes on.
+    compaction_without_memory, ALL,
+    ["compaction without memory", "compacted", "moved again", "table repacked"], {
+        type Setup = fn(&Shared) -> MovedObjects;
+        let setups: [(Setup, usize); 4] = [
+            (
+                |pool| {
+                    let [others, moved] = partly_filled(pool, QUARTER, [2, 2]);
+                    MovedObjects { moved, others }
+                },
+                2,
+            ),
+            (|pool| to_be_moved_again(pool, 4, 2, 2), 1),
+            (|pool| sparse_table(pool, 2), 1),
+            (mixed, 2),
+        ];
+        for (setup, allocations) in setups {
+            for fail in 0..=allocations {
+                let pool = Shared::new();
+                let MovedObjects { moved, others } = setup(&pool);
+                let pages = pool.get().total_pages();
+                world().faults.at(Some(fail));
+                let before = world().faults.count();
+                let freed = pool.compact();
+                let made = world().faults.count() - before;
+                world().faults.at(None);
+                pool.check();
+                assert_eq!(made > fail, fail < allocations, "{allocations} allocations");
+                if fail < allocations {
+                    assert_eq!((freed, pool.get().total_pages()), (0, pages), "half moved");
+                    let again = pool.compact();
+                    assert_eq!(pool.get().total_pages() + again, pages, "pages freed");
+                }
+                end(pool, moved.into_iter().chain(others));
+            }
+        }
+    }
+
+    /// The same while objects are mapped and freed.
+    map_and_free_against_compaction_without_memory, ALL, ["compaction without memory"], {
+        let pool = Shared::new();
+        let [others, mut goes] = partly_filled(&pool, QUARTER, [2, 2]);
+        world().faults.at(Some(1));
+        let shared = pool.clone();
+        let other = spawn(move || {
+            shared.access(&goes[1], MapMode::ReadWrite);
+            shared.free_last(&mut goes, 1);
+            goes
+        });
+        pool.compact();
+        let goes = other.join().unwrap();
+        world().faults.at(None);
+        end(pool, goes.into_iter().chain(others));
+    }
+
     /// Two compactions: one of them has nothing to do.
     compact_against_compact, ALL, ["compacted"], {
         let pool = Shared::new();
@@ -390,6 +715,23 @@ models! {
         pool.check();
         pool.read_and_free(second);
         pool.destroy();
+    }
+
+    /// An object is freed twice, and its slot has been given to one that was moved there.
+    free_of_what_is_free_and_taken, ALL, ["compacted"], {
+        let pool = Shared::new();
+        let [mut others, moved] = partly_filled(&pool, HALF, [2, 1]);
+        let goes = others.pop().expect("two objects");
+        // SAFETY: That is what is tried.
+        let again = unsafe { goes.copy() };
+        pool.free(goes);
+        pool.compact();
+        let taken = moved.first().is_some_and(Object::has_moved)
+            || others.first().is_some_and(Object::has_moved);
+        assert!(taken, "nothing has moved");
+        pool.free(again);
+        assert_eq!(world().take_warnings(), ["free of what is not allocated"]);
+        end(pool, moved.into_iter().chain(others));
     }
 
     /// Somebody has cleared the word of an anchor: it is neither followed nor freed.

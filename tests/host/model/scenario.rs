@@ -27,6 +27,12 @@ use std::{
 /// Two objects to a page.
 pub(crate) const HALF: usize = PAGE_SIZE / 2 - 8;
 
+/// Four objects to a page.
+pub(crate) const QUARTER: usize = PAGE_SIZE / 4;
+
+/// Eight objects to a page.
+pub(crate) const EIGHTH: usize = PAGE_SIZE / 8;
+
 /// One object to a page.
 pub(crate) const HUGE: usize = PAGE_SIZE;
 
@@ -93,6 +99,24 @@ impl Shared {
     pub(crate) fn read_and_free(&self, object: Object) {
         self.access(&object, MapMode::ReadOnly);
         self.free(object);
+    }
+
+    /// The same for several.
+    pub(crate) fn read_and_free_all(&self, objects: impl IntoIterator<Item = Object>) {
+        objects
+            .into_iter()
+            .for_each(|object| self.read_and_free(object));
+    }
+
+    /// Frees the last `n` of `objects`.
+    pub(crate) fn free_last(&self, objects: &mut Vec<Object>, n: usize) {
+        let rest = objects.split_off(objects.len() - n);
+        rest.into_iter().for_each(|object| self.free(object));
+    }
+
+    /// Compacts, and returns how many pages that freed.
+    pub(crate) fn compact(&self) -> usize {
+        self.get().compact(Gfp::of_compaction())
     }
 
     /// Integrity, by the allocator's own check.
@@ -162,6 +186,11 @@ impl Object {
         unsafe { &*(address as *const AtomicUsize) }
     }
 
+    /// Whether compaction has moved it: its anchor has the address of its zspage no more.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.anchor().load(Ordering::Relaxed) & 3 != 0
+    }
+
     /// Overwrites the word of the object's anchor, and returns what was in it.
     pub(crate) fn overwrite_anchor(&self, word: usize) -> usize {
         let old = self.anchor().load(Ordering::Relaxed);
@@ -194,6 +223,84 @@ pub(crate) fn two_halves(shared: &Shared) -> (Object, Object) {
     shared.free(second);
     shared.free(third);
     (first, fourth)
+}
+
+/// A zspage for each number of `left`, of which so many objects are left, the first of it. Of those in
+/// which equally many are left compaction empties the last.
+pub(crate) fn partly_filled<const N: usize>(
+    shared: &Shared,
+    size: usize,
+    left: [usize; N],
+) -> [Vec<Object>; N] {
+    let slots = PAGE_SIZE / size;
+    let mut zspages = std::array::from_fn(|zspage| {
+        let objects = (0..slots).map(|slot| shared.object(size, (16 * zspage + slot) as u8));
+        objects.collect::<Vec<_>>()
+    });
+    for (objects, left) in zspages.iter_mut().zip(left) {
+        shared.free_last(objects, slots - left);
+    }
+    zspages
+}
+
+/// Objects that were moved, and the ones that they share a zspage with.
+pub(crate) struct MovedObjects {
+    pub(crate) moved: Vec<Object>,
+    pub(crate) others: Vec<Object>,
+}
+
+/// Two objects that have moved to a zspage where there are two others, which is full now. Their anchor
+/// has a table.
+pub(crate) fn two_moved(shared: &Shared) -> MovedObjects {
+    let [others, moved] = partly_filled(shared, QUARTER, [2, 2]);
+    assert_eq!(shared.compact(), 1, "pages freed");
+    assert!(moved.iter().all(Object::has_moved), "not moved");
+    MovedObjects { moved, others }
+}
+
+/// Objects that have moved and are alone in their zspage, and one more zspage, with room for them: the
+/// next compaction moves them again. There are `slots` objects to a zspage. As many as `moved` says have
+/// moved, of which as many as `left` says are left.
+pub(crate) fn to_be_moved_again(
+    shared: &Shared,
+    slots: usize,
+    moved: usize,
+    left: usize,
+) -> MovedObjects {
+    let size = PAGE_SIZE / slots;
+    let [natives, mut others, mut objects] =
+        partly_filled(shared, size, [slots - moved, slots, moved]);
+    assert_eq!(shared.compact(), 1, "pages freed");
+    assert!(objects.iter().all(Object::has_moved), "not moved");
+    natives.into_iter().for_each(|object| shared.free(object));
+    shared.free_last(&mut objects, moved - left);
+    shared.free_last(&mut others, left);
+    MovedObjects {
+        moved: objects,
+        others,
+    }
+}
+
+/// Four objects that have moved with one anchor, of which so many are left: their table is worth
+/// repacking. The zspage has four others.
+pub(crate) fn sparse_table(shared: &Shared, left: usize) -> MovedObjects {
+    let [others, mut moved] = partly_filled(shared, EIGHTH, [4, 4]);
+    assert_eq!(shared.compact(), 1, "pages freed");
+    shared.free_last(&mut moved, 4 - left);
+    MovedObjects { moved, others }
+}
+
+/// A zspage with an object of its own and two that were moved there, which is the one that the next
+/// compaction empties into two others; first those that were moved.
+pub(crate) fn mixed(shared: &Shared) -> MovedObjects {
+    let [mut own, mut two, mut more, mut moved] = partly_filled(shared, QUARTER, [2, 4, 4, 2]);
+    assert_eq!(shared.compact(), 1, "pages freed");
+    shared.free_last(&mut own, 1);
+    shared.free_last(&mut two, 2);
+    shared.free_last(&mut more, 2);
+    moved.append(&mut own);
+    two.append(&mut more);
+    MovedObjects { moved, others: two }
 }
 
 /// Migrates the page of a frame, if there is one in it.
