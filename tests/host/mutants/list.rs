@@ -87,33 +87,345 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "no-second-read-in-free",
-        what: "free believes what it read before it had the class lock",
-        harmful: true,
-        models: &["free_against_compact"],
-        guest: Ok(TORTURE),
-        edits: &[Edit {
-            file: "zsmalloc/pool.rs",
-            from: "let (word, zspage, index) = guard.locate(handle)?;",
-            to: "let (word, zspage, index) = if crate::mutant(\"no-second-read-in-free\") {
-                         (seen.word, guard.open(seen.zspage)?, seen.index)
-                     } else {
-                         guard.locate(handle)?
-                     };",
-        }],
-    },
-    Mutant {
-        name: "no-second-read-in-map",
-        what: "map believes what it read before it had the lock of the zspage",
+        name: "no-second-look",
+        what: "map believes the anchor that it read before it had the lock of the zspage",
         harmful: true,
         models: &["map_against_compact"],
         guest: Ok(TORTURE),
         edits: &[Edit {
-            file: "zsmalloc/pin.rs",
-            from: "if handle.word() == Some(seen.word) {",
-            to: "if crate::mutant(\"no-second-read-in-map\") \
-                     || handle.word() == Some(seen.word) {",
+                file: "zsmalloc/pin.rs",
+                from: "if anchor.is_still(&seen) {",
+                to: "if crate::mutant(\"no-second-look\") || anchor.is_still(&seen) {",
         }],
+    },
+    Mutant {
+        name: "no-second-look-at-entry",
+        what: "map believes the entry of a table that it read before it had the lock of the zspage",
+        harmful: true,
+        models: &["map_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/anchor.rs",
+                from: "Some((entry, raw)) => entry.load(Ordering::Acquire) == raw,",
+                to: "Some((entry, raw)) => {
+                    crate::mutant(\"no-second-look-at-entry\") || entry.load(Ordering::Acquire) == raw
+                }",
+        }],
+    },
+    Mutant {
+        name: "no-second-look-at-anchor",
+        what: "map looks a second time at the entry only, which may be that of a table that has \
+               been replaced",
+        harmful: true,
+        models: &["map_against_repack_and_second_move"],
+        guest: Err(
+            "a table would have to be replaced, and the object moved, while one map waits for a \
+             lock",
+        ),
+        edits: &[Edit {
+                file: "zsmalloc/anchor.rs",
+                from: "self.word.load(Ordering::Acquire) == seen.word",
+                to: "(crate::mutant(\"no-second-look-at-anchor\") && seen.entry.is_some()
+            || self.word.load(Ordering::Acquire) == seen.word)",
+        }],
+    },
+    Mutant {
+        name: "entry-before-anchor",
+        what: "the second look begins with the entry: with the lock of the zspage held no object \
+               leaves it, so that what is true at the first load still is at the second; a table \
+               that an anchor leads to at the second was not replaced before the first",
+        harmful: false,
+        models: &["map_against_repack_and_second_move", "map_against_second_move"],
+        guest: Err("makes no difference, see above"),
+        edits: &[Edit {
+                file: "zsmalloc/anchor.rs",
+                from: "    pub(super) fn is_still(&self, seen: &Seen<'_>) -> bool {
+",
+                to: "    pub(super) fn is_still(&self, seen: &Seen<'_>) -> bool {
+        if crate::mutant(\"entry-before-anchor\") {
+            if let Some((entry, raw)) = seen.entry {
+                return entry.load(Ordering::Acquire) == raw
+                    && seen.word == self.word.load(Ordering::Acquire);
+            }
+        }
+",
+        }],
+    },
+    Mutant {
+        name: "map-leaves-rcu-early",
+        what: "map leaves the RCU section before it locks the zspage",
+        harmful: true,
+        models: &["map_against_compact"],
+        guest: Err("a grace period would have to end between two instructions"),
+        edits: &[
+            Edit {
+                file: "zsmalloc/pin.rs",
+                from: "let Some(seen) = anchor.look(index, &rcu) else {",
+                to: "let Some(seen) = anchor.look(index, unsafe { &*core::ptr::from_ref(&rcu) }) else {",
+            },
+            Edit {
+                file: "zsmalloc/pin.rs",
+                from: "            delay(Point::Map);
+",
+                to: "            delay(Point::Map);
+            let mut rcu = Some(rcu);
+            if crate::mutant(\"map-leaves-rcu-early\") {
+                rcu = None;
+            }
+            let _rcu = rcu;
+",
+            },
+        ],
+    },
+    Mutant {
+        name: "second-move-not-recorded",
+        what: "the table of an object that moves again is left as it is",
+        harmful: true,
+        models: &["map_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "source.point_at(name, place);",
+                to: "if !crate::mutant(\"second-move-not-recorded\") {
+                    source.point_at(name, place);
+                }",
+        }],
+    },
+    Mutant {
+        name: "second-move-of-the-slot",
+        what: "an object that moves again is taken for the one named like its slot",
+        harmful: true,
+        models: &["map_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "source.point_at(name, place);",
+                to: "let name = if crate::mutant(\"second-move-of-the-slot\") {
+                    Name::new(NonNull::from(unsafe { name.anchor() }), index)
+                } else {
+                    name
+                };
+                source.point_at(name, place);",
+        }],
+    },
+    Mutant {
+        name: "table-freed-at-once",
+        what: "a table that is replaced is freed without a grace period",
+        harmful: true,
+        models: &["map_against_repack"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "unsafe { table.free_deferred() };",
+                to: "if crate::mutant(\"table-freed-at-once\") {
+            unsafe { table.free() };
+        } else {
+            unsafe { table.free_deferred() };
+        }",
+        }],
+    },
+    Mutant {
+        name: "table-empty-when-published",
+        what: "a table is filled when its anchor leads to it already",
+        harmful: true,
+        models: &["map_against_repack"],
+        guest: Err("map would have to look within a few instructions"),
+        edits: &[
+            Edit {
+                file: "zsmalloc/moved.rs",
+                from: "new.set(index, place);",
+                to: "if !crate::mutant(\"table-empty-when-published\") {
+                    new.set(index, place);
+                }",
+            },
+            Edit {
+                file: "zsmalloc/moved.rs",
+                from: "anchor.set_table(new.into_raw());",
+                to: "let raw = new.into_raw();
+            anchor.set_table(raw);
+            if crate::mutant(\"table-empty-when-published\") {
+                for (index, place) in table.live_names() {
+                    unsafe { TableRef::new(raw) }.set(index, place);
+                }
+            }",
+            },
+        ],
+    },
+    Mutant {
+        name: "freed-table-listed",
+        what: "a table that is freed with its last name stays on the list of sparse ones",
+        harmful: true,
+        models: &["free_of_the_last_name_against_repack"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "guard.unlist_table(table);",
+                to: "if !crate::mutant(\"freed-table-listed\") {
+                    guard.unlist_table(table);
+                }",
+        }],
+    },
+    Mutant {
+        name: "anchor-left-behind",
+        what: "a zspage that is emptied keeps its anchor, which dies with it",
+        harmful: true,
+        models: &["map_against_compact_of_two"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "self.parts().anchor().set(None);",
+                to: "if !crate::mutant(\"anchor-left-behind\") {
+            self.parts().anchor().set(None);
+        }",
+        }],
+    },
+    Mutant {
+        name: "anchor-freed-early",
+        what: "one name too few is counted when the objects of an anchor move: it is freed while \
+               a name is out",
+        harmful: true,
+        models: &["two_frees_of_the_last_names"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "anchor.live().set(natives);",
+                to: "anchor.live().set(natives);
+        if crate::mutant(\"anchor-freed-early\") {
+            anchor.live().set(natives - 1);
+        }",
+        }],
+    },
+    Mutant {
+        name: "anchor-leaked",
+        what: "one name too many is counted: the anchor outlives its last name",
+        harmful: true,
+        models: &["free_of_the_last_name_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "anchor.live().set(natives);",
+                to: "anchor.live().set(natives);
+        if crate::mutant(\"anchor-leaked\") {
+            anchor.live().set(natives + 1);
+        }",
+        }],
+    },
+    Mutant {
+        name: "natives-counted-late",
+        what: "the objects that were born in a zspage are counted while those that have left it \
+               are still in its origins",
+        harmful: true,
+        models: &["map_against_compact_of_a_mixed_zspage"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "let natives = homes.count;",
+            to: "let natives = if crate::mutant(\"natives-counted-late\") {
+                         self.natives() as u16
+                     } else {
+                         homes.count
+                     };",
+        }],
+    },
+    Mutant {
+        name: "origin-kept",
+        what: "the name of an object that was moved stays in the origins when the object is freed",
+        harmful: true,
+        models: &["free_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "self.forget_origin(index);",
+                to: "if !crate::mutant(\"origin-kept\") {
+            self.forget_origin(index);
+        }",
+        }],
+    },
+    Mutant {
+        name: "empty-origins-kept",
+        what: "origins without a name are kept, and lost with their zspage",
+        harmful: true,
+        models: &["free_of_the_last_name_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/moved.rs",
+                from: "if origins.count() == 0 {",
+                to: "if origins.count() == 0 && !crate::mutant(\"empty-origins-kept\") {",
+        }],
+    },
+    Mutant {
+        name: "foreign-slot-freed",
+        what: "a name that is freed twice frees the object that was moved to its slot",
+        harmful: true,
+        models: &["free_of_what_is_free_and_taken"],
+        guest: Err("only a user that frees twice comes there"),
+        edits: &[Edit {
+                file: "zsmalloc/class.rs",
+                from: "        if !moved
+            && zspage
+",
+                to: "        if !crate::mutant(\"foreign-slot-freed\")
+            && !moved
+            && zspage
+",
+        }],
+    },
+    Mutant {
+        name: "moves-without-memory",
+        what: "compaction moves objects without the memory for their names",
+        harmful: true,
+        models: &["compaction_without_memory"],
+        guest: Ok("guest/run zpool-compaction"),
+        edits: &[Edit {
+                file: "zsmalloc/compact.rs",
+                from: "if !spares.are(&needs) {",
+                to: "if !spares.are(&needs) && !crate::mutant(\"moves-without-memory\") {",
+        }],
+    },
+    Mutant {
+        name: "source-not-locked",
+        what: "compaction does not lock the zspage that it empties",
+        harmful: true,
+        models: &["map_against_compact"],
+        guest: Ok(TORTURE),
+        edits: &[
+            Edit {
+                file: "zsmalloc/class.rs",
+                from: "    writer: WriteGuard<'g>,
+",
+                to: "    writer: Option<WriteGuard<'g>>,
+",
+            },
+            Edit {
+                file: "zsmalloc/class.rs",
+                from: "writer: self.zspage().lock().try_write()?,",
+                to: "writer: Some(self.zspage().lock().try_write()?),",
+            },
+            Edit {
+                file: "zsmalloc/class.rs",
+                from: "    /// Gives the zspage's lock back.
+",
+                to: "    pub(crate) fn without_lock(listed: ListedZspage<'g>) -> Self {
+        Self {
+            listed,
+            writer: None,
+        }
+    }
+
+    /// Gives the zspage's lock back.
+",
+            },
+            Edit {
+                file: "zsmalloc/compact.rs",
+                from: "match zspage.try_write() {",
+                to: "let locked = if crate::mutant(\"source-not-locked\") {
+                Some(WriteLockedZspage::without_lock(zspage))
+            } else {
+                zspage.try_write()
+            };
+            match locked {",
+            },
+        ],
     },
     Mutant {
         name: "free-without-rcu",
@@ -188,25 +500,6 @@ pub const MUTANTS: &[Mutant] = &[
                      };",
             },
         ],
-    },
-    Mutant {
-        name: "free-leaves-rcu-early",
-        what: "free leaves the RCU section before it locks the class",
-        harmful: true,
-        models: &["free_against_compact"],
-        guest: Err("a grace period would have to end between two instructions"),
-        edits: &[Edit {
-            file: "zsmalloc/pool.rs",
-            from: "        let seen = handle.locate(&rcu)?;
-        delay(Point::Free);",
-            to: "        let seen = handle.locate(unsafe { &*core::ptr::from_ref(&rcu) })?;
-                     let mut rcu = Some(rcu);
-                     if crate::mutant(\"free-leaves-rcu-early\") {
-                         rcu = None;
-                     }
-                     let _rcu = rcu;
-                     delay(Point::Free);",
-        }],
     },
     Mutant {
         name: "migrate-leaves-rcu-early",
@@ -376,8 +669,8 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Err("what it does to the slab allocator's memory is up to chance"),
         edits: &[Edit {
             file: "zsmalloc/pool.rs",
-            from: "        was_used.then_some(())",
-            to: "        (was_used || crate::mutant(\"free-slot-freed\")).then_some(())",
+            from: "if !zspage.free_object(index) {",
+            to: "if !zspage.free_object(index) && !crate::mutant(\"free-slot-freed\") {",
         }],
     },
     Mutant {
