@@ -6,7 +6,7 @@ use crate::{
     host::{world, World},
     sequence::{Machine, Op, SIZES},
     sys::page::{Gfp, PAGE_SIZE},
-    zsmalloc::{Error, Pool},
+    zsmalloc::{Error, Event, Pool},
 };
 use proptest::{
     collection::vec,
@@ -36,6 +36,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (any(), 0..3_usize).prop_map(|(object, cpu)| Op::Hold { object, cpu }),
         2 => (0..3_usize).prop_map(|cpu| Op::LetGo { cpu }),
         3 => Just(Op::Compact),
+        1 => (0..6_usize).prop_map(|fail| Op::CompactFails { fail }),
         4 => any().prop_map(|frame| Op::Isolate { frame }),
         4 => any().prop_map(|isolated| Op::Migrate { isolated }),
         1 => any().prop_map(|isolated| Op::MigrateFails { isolated }),
@@ -44,6 +45,35 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Reader),
         1 => Just(Op::Softirq),
     ]
+}
+
+/// Sizes of which several are in a page.
+const SMALL: [usize; 4] = [PAGE_SIZE / 64, PAGE_SIZE / 8, PAGE_SIZE / 5, PAGE_SIZE / 3];
+
+/// What makes zspages that are partly filled, of which compaction empties some, again and again.
+fn churn() -> impl Strategy<Value = Vec<Op>> {
+    let round = (2..5_usize, 0..60_usize, 0..9_usize);
+    (prop::sample::select(&SMALL[..]), vec(round, 1..4)).prop_map(|(size, rounds)| {
+        let start = Op::Malloc { size, count: 90 };
+        let rounds = rounds.into_iter().flat_map(|(n, count, fail)| {
+            let compact = if fail < 4 {
+                Op::CompactFails { fail }
+            } else {
+                Op::Compact
+            };
+            [Op::FreeEvery { n }, compact, Op::Malloc { size, count }]
+        });
+        [start].into_iter().chain(rounds).collect()
+    })
+}
+
+/// A sequence of operations.
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let part = prop_oneof![
+        20 => op().prop_map(|op| vec![op]),
+        1 => churn(),
+    ];
+    vec(part, 1..60).prop_map(|parts| parts.concat())
 }
 
 /// How many sequences for each chain size: `ZSM_CASES`, or a few.
@@ -76,7 +106,7 @@ fn runner(chain_size: usize) -> TestRunner {
 fn sequences_agree_with_the_reference() {
     let seen = RefCell::new(BTreeSet::new());
     for chain_size in CHAIN_SIZES {
-        let result = runner(chain_size).run(&(vec(op(), 1..60), any::<bool>()), |(ops, late)| {
+        let result = runner(chain_size).run(&(ops(), any::<bool>()), |(ops, late)| {
             World::run(|| {
                 if late {
                     world().rcu.be_late();
@@ -95,9 +125,14 @@ fn sequences_agree_with_the_reference() {
         "busy",
         "compacted",
         "compaction skipped",
+        "compaction without memory",
         "freed while isolated",
         "migrated",
+        "moved again",
+        "moved object freed",
+        "moved object mapped",
         "raced free",
+        "table repacked",
     ] {
         assert!(seen.contains(what), "never seen: {what}; seen: {seen:?}");
     }
@@ -156,6 +191,39 @@ fn fails_at(chain_size: usize, size: usize, fail: usize) -> bool {
     assert_eq!(pool.total_pages(), 0, "pages of an attempt that failed");
     assert!(Pool::destroy(pool, || ()).is_ok());
     failed
+}
+
+/// Compaction of what has not moved, and of what has, with every single allocation failing in turn.
+#[test]
+fn every_allocation_of_compaction_fails_once() {
+    for chain_size in CHAIN_SIZES.step_by(4) {
+        // Of the smallest there may be more in a zspage than a machine has.
+        for size in SMALL.into_iter().skip(1) {
+            let fails = |fail| {
+                World::run(|| {
+                    let mut machine = Machine::new(chain_size);
+                    let mut failures = 0;
+                    machine.apply(&Op::Malloc { size, count: 300 });
+                    for n in [2, 3, 2, 2] {
+                        machine.apply(&Op::FreeEvery { n });
+                        machine.apply(&Op::CompactFails { fail });
+                        machine.check();
+                        failures = machine.pool().stats().get(Event::CompactNoMemory);
+                        machine.apply(&Op::Compact);
+                        machine.check();
+                        machine.apply(&Op::Malloc { size, count: 20 });
+                    }
+                    machine.finish();
+                    failures
+                })
+            };
+            let failed = (0..50).take_while(|&fail| fails(fail) > 0).count();
+            assert!(
+                (1..50).contains(&failed),
+                "{chain_size} {size}: {failed} allocations"
+            );
+        }
+    }
 }
 
 /// With memory for nothing more, what is there can still be read, freed and compacted.

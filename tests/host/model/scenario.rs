@@ -13,16 +13,18 @@ use crate::{
     },
     sys::{
         alloc::Box,
-        atomic::AtomicUsize,
         page::{self, Gfp, PAGE_SIZE},
         rcu,
     },
-    zsmalloc::{Event, Handle, Pool, ANCHOR_ALIGN},
+    zsmalloc::{Event, Handle, Pool},
 };
 use std::{
     ptr::NonNull,
     sync::{atomic::Ordering, Arc},
 };
+
+#[path = "names.rs"]
+mod names;
 
 /// Two objects to a page.
 pub(crate) const HALF: usize = PAGE_SIZE / 2 - 8;
@@ -178,23 +180,16 @@ impl Object {
         &self.handle
     }
 
-    /// The first word of the object's anchor, as memory.
-    fn anchor(&self) -> &AtomicUsize {
-        let low = ANCHOR_ALIGN.trailing_zeros();
-        let address = (self.handle.as_number() as isize >> (low + 7)) << low;
-        // SAFETY: The object is allocated, and the anchor with it.
-        unsafe { &*(address as *const AtomicUsize) }
-    }
-
-    /// Whether compaction has moved it: its anchor has the address of its zspage no more.
+    /// Whether compaction has moved it.
     pub(crate) fn has_moved(&self) -> bool {
-        self.anchor().load(Ordering::Relaxed) & 3 != 0
+        names::has_moved(&self.handle)
     }
 
     /// Overwrites the word of the object's anchor, and returns what was in it.
     pub(crate) fn overwrite_anchor(&self, word: usize) -> usize {
-        let old = self.anchor().load(Ordering::Relaxed);
-        self.anchor().store(word, Ordering::Relaxed);
+        let anchor = names::anchor_word(&self.handle);
+        let old = anchor.load(Ordering::Relaxed);
+        anchor.store(word, Ordering::Relaxed);
         old
     }
 

@@ -19,6 +19,9 @@ use crate::{
 };
 use std::{ptr::NonNull, sync::atomic::Ordering};
 
+#[path = "names.rs"]
+mod names;
+
 /// Objects that may be mapped at a time: one on each of so many other CPUs.
 const CPUS: usize = 3;
 
@@ -47,6 +50,8 @@ pub(crate) enum Op {
     LetGo { cpu: usize },
     /// Compacts the pool.
     Compact,
+    /// The same while allocation number `fail` fails.
+    CompactFails { fail: usize },
     /// Isolates the page in a frame.
     Isolate { frame: usize },
     /// Tries to migrate an isolated page.
@@ -150,6 +155,7 @@ impl Machine {
             Op::Hold { object, cpu } => self.hold(object, cpu % CPUS),
             Op::LetGo { cpu } => self.let_go(cpu % CPUS),
             Op::Compact => self.compact(),
+            Op::CompactFails { fail } => self.compact_fails(fail),
             Op::Isolate { frame } => self.isolate(frame),
             Op::Migrate { isolated } => self.migrate(isolated, false),
             Op::MigrateFails { isolated } => self.migrate(isolated, true),
@@ -239,6 +245,9 @@ impl Machine {
         let Self { pool, objects, .. } = self;
         let pool = pool.as_ref().expect("the pool is gone");
         let object = &mut objects[object % len];
+        if names::has_moved(&object.handle) {
+            world().note("moved object mapped");
+        }
         let mode = match mode % 3 {
             0 => MapMode::ReadWrite,
             1 => MapMode::ReadOnly,
@@ -311,6 +320,20 @@ impl Machine {
             let again = self.pool().compact(Gfp::of_compaction());
             assert_eq!(again, 0, "compaction left something to gain");
         }
+    }
+
+    /// Whatever fails, nothing is half moved: see [`Self::check`].
+    fn compact_fails(&mut self, fail: usize) {
+        let before = self.pool().total_pages();
+        let failures = self.pool().stats().get(Event::CompactNoMemory);
+        let allocations = world().faults.count();
+        world().faults.at(Some(fail));
+        let freed = self.pool().compact(Gfp::of_compaction());
+        world().faults.at(None);
+        assert_eq!(self.pool().total_pages() + freed, before, "pages compacted");
+        let failed = world().faults.count() - allocations > fail;
+        let counted = self.pool().stats().get(Event::CompactNoMemory) - failures;
+        assert_eq!(counted, usize::from(failed), "failures that were counted");
     }
 
     fn isolate(&mut self, number: usize) {
@@ -407,6 +430,10 @@ impl Machine {
         for (event, what) in [
             (Event::CompactSkippedMapped, "compaction skipped"),
             (Event::ObjectsCompacted, "compacted"),
+            (Event::CompactNoMemory, "compaction without memory"),
+            (Event::MovedAgain, "moved again"),
+            (Event::MovedFreed, "moved object freed"),
+            (Event::TablesRepacked, "table repacked"),
         ] {
             if pool.stats().get(event) > 0 {
                 world().note(what);
@@ -473,6 +500,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Op> {
                 cpu: small,
             },
             8 => Op::LetGo { cpu: small },
+            9 if code & 0x40 != 0 => Op::CompactFails { fail: small % 6 },
             9 => Op::Compact,
             10 => Op::Isolate { frame: number },
             11 => Op::Migrate { isolated: number },

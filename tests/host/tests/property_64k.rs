@@ -6,6 +6,8 @@
 mod front;
 #[path = "../model/geometry.rs"]
 mod geometry;
+#[path = "../model/handles.rs"]
+mod handles;
 #[path = "../model/host/mod.rs"]
 mod host;
 #[path = "../model/property.rs"]
