@@ -7,12 +7,17 @@ use crate::{
     front::map::MapMode,
     host::{frame, world},
     rt::spawn,
-    scenario::{migrate, Object, Shared, HALF, HUGE, SPANNING},
-    sys::page::Gfp,
+    scenario::{
+        migrate, sparse_table, to_be_moved_again, MovedObjects, Object, Shared, HALF, HUGE,
+        QUARTER, SPANNING,
+    },
 };
 
 /// Most objects of a thread.
-const MOST: usize = 6;
+const MOST: usize = 8;
+
+/// Their sizes: mostly one of which compaction finds several zspages that are partly filled.
+const SIZES: [usize; 6] = [QUARTER, QUARTER, QUARTER, HALF, SPANNING, HUGE];
 
 /// A thread that uses objects: so many operations, chosen by `random`.
 pub(crate) fn user(
@@ -22,9 +27,8 @@ pub(crate) fn user(
     random: &mut impl FnMut(usize) -> usize,
 ) {
     for number in 0..operations {
-        if objects.is_empty() || (objects.len() < MOST && random(3) == 0) {
-            let size = [HALF, HUGE, SPANNING, 1000][random(4)];
-            objects.push(pool.object(size, number as u8));
+        if objects.is_empty() || (objects.len() < MOST && random(5) < 2) {
+            objects.push(pool.object(SIZES[random(SIZES.len())], number as u8));
             continue;
         }
         let which = random(objects.len());
@@ -40,8 +44,8 @@ pub(crate) fn user(
 /// A thread that moves things: so many operations.
 pub(crate) fn mover(pool: &Shared, operations: usize, random: &mut impl FnMut(usize) -> usize) {
     for _ in 0..operations {
-        if random(5) == 0 {
-            pool.get().compact(Gfp::of_compaction());
+        if random(2) == 0 {
+            pool.compact();
         } else if frame::frames() > 0 {
             migrate(random(frame::frames()));
         }
@@ -50,12 +54,38 @@ pub(crate) fn mover(pool: &Shared, operations: usize, random: &mut impl FnMut(us
 
 /// One storm, on threads of a model.
 pub(crate) fn small(users: usize, operations: usize, unload: bool, random: fn(usize) -> usize) {
+    let start = (0..users).map(|_| Vec::new()).collect();
+    run(Shared::new(), start, operations, unload, random);
+}
+
+/// The same, with objects that have moved: some are about to move again, others have a table that is
+/// about to be made smaller.
+pub(crate) fn of_moved(users: usize, operations: usize, random: fn(usize) -> usize) {
     let pool = Shared::new();
-    let threads: Vec<_> = (0..users)
-        .map(|_| {
+    let mut start: Vec<_> = (0..users).map(|_| Vec::new()).collect();
+    for MovedObjects { moved, others } in
+        [sparse_table(&pool, 2), to_be_moved_again(&pool, 4, 2, 2)]
+    {
+        for (number, object) in moved.into_iter().chain(others).enumerate() {
+            start[number % users].push(object);
+        }
+    }
+    run(pool, start, operations, false, random);
+}
+
+/// Threads that have these objects at the start.
+fn run(
+    pool: Shared,
+    start: Vec<Vec<Object>>,
+    operations: usize,
+    unload: bool,
+    random: fn(usize) -> usize,
+) {
+    let threads: Vec<_> = start
+        .into_iter()
+        .map(|mut objects| {
             let pool = pool.clone();
             spawn(move || {
-                let mut objects = Vec::new();
                 user(&pool, operations, &mut objects, &mut { random });
                 objects
             })

@@ -42,7 +42,7 @@ fn storm() {
     explore(
         orders(),
         &["migrated", "busy", "refused", "compacted", "raced free"],
-        || storm::small(2, 12, false, rt::random),
+        || storm::small(3, 16, false, rt::random),
     );
 }
 
@@ -52,6 +52,19 @@ fn storm_with_late_callbacks() {
         world().rcu.be_late();
         storm::small(3, 8, false, rt::random);
     });
+}
+
+#[test]
+fn storm_with_moved_objects() {
+    let wanted = ["moved again", "moved object freed", "table repacked"];
+    for late in [false, true] {
+        explore(orders() / 2, &wanted, move || {
+            if late {
+                world().rcu.be_late();
+            }
+            storm::of_moved(3, 8, rt::random);
+        });
+    }
 }
 
 #[test]

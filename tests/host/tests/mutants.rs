@@ -110,10 +110,7 @@ fn failure(name: &str) -> Result<Option<String>, String> {
     if child.status.code() == Some(124) {
         return Err(format!("no result in {} s", LIMIT.as_secs()));
     }
-    let model = said
-        .lines()
-        .filter(|line| line.starts_with("model "))
-        .last();
+    let model = said.lines().rfind(|line| line.starts_with("model "));
     let mut lines = said.lines();
     let reason = lines
         .find(|line| line.contains("panicked at"))

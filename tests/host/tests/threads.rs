@@ -104,7 +104,13 @@ fn storm() {
         unload();
         let seen = world().seen();
         println!("{seen:?}");
-        for what in ["migrated", "compacted", "refused"] {
+        for what in [
+            "migrated",
+            "compacted",
+            "refused",
+            "moved again",
+            "moved object freed",
+        ] {
             assert!(seen.contains(what), "never seen: {what}; seen: {seen:?}");
         }
     });
