@@ -75,125 +75,234 @@ fn publication() {
     fails(|| publish(Release, Relaxed));
 }
 
-const S: usize = 0;
-const T: usize = 1;
-
-/// Two zspages with a slot each, a class, and the word of the one object.
-struct Class {
-    word: AtomicUsize,
-    locks: [RwLock<()>; 2],
-    slots: [Plain; 2],
-    class: Mutex<()>,
+/// Zspages with a slot each, of which the objects move from the first to the second to the third; each
+/// moves only once out of a zspage, which is dead then.
+struct Zspages {
+    /// What a reader needs of the struct to lock it: written when the zspage is made.
+    headers: [Plain; 3],
+    locks: [RwLock<()>; 3],
+    slots: [Plain; 3],
 }
 
-impl Class {
+/// The contents of the one object.
+const OBJECT: usize = 7;
+
+impl Zspages {
     fn new() -> Self {
         Self {
-            word: AtomicUsize::new(S),
-            locks: [RwLock::new(()), RwLock::new(())],
-            slots: [Plain::new(1), Plain::new(0)],
-            class: Mutex::new(()),
+            headers: [Plain::new(1), Plain::new(0), Plain::new(0)],
+            locks: [(); 3].map(|()| RwLock::new(())),
+            slots: [Plain::new(OBJECT), Plain::new(0), Plain::new(0)],
         }
     }
 
-    /// `move_object()`, and the slot it leaves is used for something else.
-    fn compact(&self, from: usize, to: usize, store: Ordering) -> bool {
-        let _class = self.class.lock().unwrap();
+    /// Compaction, under the class lock: makes the next zspage, copies the object, lets `record` say
+    /// where it is, and uses the slot for something else.
+    fn move_from(&self, from: usize, record: impl Fn(usize)) -> bool {
+        let to = from + 1;
+        self.headers[to].set(1);
         let Ok(_writer) = self.locks[from].try_write() else {
             return false;
         };
         self.slots[to].set(self.slots[from].get());
-        self.word.store(to, store);
+        record(to);
         self.slots[from].set(0);
         true
     }
 
-    /// `Pool::pin()`, and a look at the object.
-    fn map(&self, first: Ordering, second: Ordering) {
-        loop {
-            let seen = self.word.load(first);
-            let _reader = self.locks[seen].read().unwrap();
-            if self.word.load(second) == seen {
-                assert_eq!(self.slots[seen].get(), 1, "not the object");
-                return;
-            }
-            thread::yield_now();
+    /// Map: locks the zspage that was `seen`, and looks at the object if it is `still` there. Whether
+    /// it is.
+    fn map(&self, seen: usize, still: impl Fn() -> bool) -> bool {
+        assert_eq!(
+            self.headers[seen].get(),
+            1,
+            "a lock before its initialization"
+        );
+        let _reader = self.locks[seen].read().unwrap();
+        if !still() {
+            return false;
         }
-    }
-
-    /// `Pool::free()`, up to the second look.
-    fn free(&self, first: Ordering, second: Ordering) {
-        self.word.load(first);
-        let _class = self.class.lock().unwrap();
-        assert_eq!(self.slots[self.word.load(second)].get(), 1);
+        assert_eq!(self.slots[seen].get(), OBJECT, "not the object");
+        true
     }
 }
 
-/// Nos. 2 and 3: the object moves, and comes back, while its owner maps it.
-fn map_against_moves(moves: usize, store: Ordering, first: Ordering, second: Ordering) {
-    let class = Arc::new(Class::new());
+/// Nos. 2 and 3: the word of the anchor (of one name) or, what comes to the same, the entry of a table:
+/// the object moves, twice, while its owner maps it.
+fn map_against_moves(store: Ordering, first: Ordering, second: Ordering) {
+    let shared = Arc::new((AtomicUsize::new(0), Zspages::new()));
     let mover = {
-        let class = class.clone();
+        let shared = shared.clone();
         thread::spawn(move || {
-            if class.compact(S, T, store) && moves == 2 {
-                class.compact(T, S, store);
+            let (word, zspages) = &*shared;
+            let record = |to| word.store(to, store);
+            if zspages.move_from(0, record) {
+                zspages.move_from(1, record);
             }
         })
     };
-    class.map(first, second);
+    let (word, zspages) = &*shared;
+    loop {
+        let seen = word.load(first);
+        if zspages.map(seen, || word.load(second) == seen) {
+            break;
+        }
+        thread::yield_now();
+    }
     mover.join().unwrap();
 }
 
 #[test]
-fn word() {
-    holds(|| map_against_moves(1, Release, Acquire, Acquire));
-    holds(|| map_against_moves(2, Release, Acquire, Acquire));
-    // there and back: the lock of the zspage orders the way there only
-    fails(|| map_against_moves(2, Relaxed, Acquire, Acquire));
-    fails(|| map_against_moves(2, Release, Acquire, Relaxed));
+fn word_or_entry() {
+    holds(|| map_against_moves(Release, Acquire, Acquire));
+    fails(|| map_against_moves(Relaxed, Acquire, Acquire));
+    fails(|| map_against_moves(Release, Relaxed, Relaxed));
+    // the struct of the zspage is used between the two looks
+    fails(|| map_against_moves(Release, Relaxed, Acquire));
+    // nothing comes back to where it was: for the second look the lock does it all
+    holds(|| map_against_moves(Release, Acquire, Relaxed));
 }
 
-/// No. 3 alone: the second look is what counts, and needs the lock before it.
+/// No. 3: the second look is what counts, and needs the lock before it.
 #[test]
 fn second_look() {
     fn model(lock_first: bool) {
-        let class = Arc::new(Class::new());
+        let shared = Arc::new((AtomicUsize::new(0), Zspages::new()));
         let mover = {
-            let class = class.clone();
-            thread::spawn(move || class.compact(S, T, Release))
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (word, zspages) = &*shared;
+                zspages.move_from(0, |to| word.store(to, Release))
+            })
         };
-        let seen = class.word.load(Acquire);
-        let early = class.word.load(Acquire);
-        let reader = class.locks[seen].read().unwrap();
-        let word = if lock_first {
-            class.word.load(Acquire)
-        } else {
-            early
-        };
-        if word == seen {
-            assert_eq!(class.slots[seen].get(), 1);
-        }
-        drop(reader);
+        let (word, zspages) = &*shared;
+        let seen = word.load(Acquire);
+        let early = word.load(Acquire);
+        zspages.map(seen, || {
+            let now = if lock_first {
+                word.load(Acquire)
+            } else {
+                early
+            };
+            now == seen
+        });
         mover.join().unwrap();
     }
     holds(|| model(true));
     fails(|| model(false));
 }
 
-/// No. 4: the class lock does it all, whatever the order of the loads.
+/// No. 2, of a table: it is filled, and then its anchor leads to it. (Plain memory, and entries that
+/// are stored by themselves.)
+fn table(store: Ordering, load: Ordering) {
+    let shared = Arc::new((AtomicUsize::new(0), Plain::new(0), AtomicUsize::new(0)));
+    let map = {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            let (word, bitmap, entry) = &*shared;
+            if word.load(load) != 0 {
+                assert_eq!(bitmap.get(), 1, "a table before its initialization");
+                assert_ne!(entry.load(Acquire), 0, "a name without a place");
+            }
+        })
+    };
+    let (word, bitmap, entry) = &*shared;
+    bitmap.set(1);
+    entry.store(1, Release);
+    word.store(1, store);
+    map.join().unwrap();
+}
+
+#[test]
+fn table_before_word() {
+    holds(|| table(Release, Acquire));
+    fails(|| table(Relaxed, Acquire));
+    fails(|| table(Release, Relaxed));
+}
+
+/// What the second look of map looks at.
+#[derive(Clone, Copy)]
+enum Look {
+    WordThenEntry,
+    EntryThenWord,
+    Word,
+    Entry,
+}
+
+/// No. 3, of a table: it is replaced by another, of which alone the entry is rewritten when the object
+/// moves.
+fn replaced_table(look: Look) {
+    let shared = Arc::new((
+        AtomicUsize::new(0),
+        [AtomicUsize::new(0), AtomicUsize::new(0)],
+        Zspages::new(),
+    ));
+    let mover = {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            let (word, entries, zspages) = &*shared;
+            entries[1].store(entries[0].load(Relaxed), Release);
+            word.store(1, Release);
+            zspages.move_from(0, |to| entries[1].store(to, Release));
+        })
+    };
+    let (word, entries, zspages) = &*shared;
+    loop {
+        let table = word.load(Acquire);
+        let entry = &entries[table];
+        let seen = entry.load(Acquire);
+        let same_word = || word.load(Acquire) == table;
+        let same_entry = || entry.load(Acquire) == seen;
+        let still = || match look {
+            Look::WordThenEntry => same_word() && same_entry(),
+            Look::EntryThenWord => same_entry() && same_word(),
+            Look::Word => same_word(),
+            Look::Entry => same_entry(),
+        };
+        if zspages.map(seen, still) {
+            break;
+        }
+        thread::yield_now();
+    }
+    mover.join().unwrap();
+}
+
+#[test]
+fn both_looks_at_a_table() {
+    holds(|| replaced_table(Look::WordThenEntry));
+    holds(|| replaced_table(Look::EntryThenWord));
+    fails(|| replaced_table(Look::Word));
+    fails(|| replaced_table(Look::Entry));
+}
+
+/// No. 4: free looks once, under the class lock, which does it all.
 #[test]
 fn free() {
-    fn model(first: Ordering, second: Ordering) {
-        let class = Arc::new(Class::new());
+    fn model(look_under_lock: bool) {
+        let shared = Arc::new((AtomicUsize::new(0), Mutex::new(()), Zspages::new()));
         let mover = {
-            let class = class.clone();
-            thread::spawn(move || class.compact(S, T, Release))
+            let shared = shared.clone();
+            thread::spawn(move || {
+                let (word, class, zspages) = &*shared;
+                let _class = class.lock().unwrap();
+                zspages.move_from(0, |to| word.store(to, Relaxed))
+            })
         };
-        class.free(first, second);
+        let (word, class, zspages) = &*shared;
+        let early = word.load(Acquire);
+        {
+            let _class = class.lock().unwrap();
+            let place = if look_under_lock {
+                word.load(Relaxed)
+            } else {
+                early
+            };
+            assert_eq!(zspages.slots[place].get(), OBJECT, "not the object");
+        }
         mover.join().unwrap();
     }
-    holds(|| model(Acquire, Acquire));
-    holds(|| model(Relaxed, Relaxed));
+    holds(|| model(true));
+    fails(|| model(false));
 }
 
 /// No. 5: unlisted under the class lock, then freed without it; a migration looks under the lock.
