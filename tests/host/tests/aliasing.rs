@@ -18,6 +18,7 @@ mod zsmalloc;
 
 use host::{world, World};
 use sequence::{Machine, Op};
+use std::collections::BTreeSet;
 use sys::page::PAGE_SIZE;
 
 #[cfg_attr(not(miri), link(name = "zsm_c", kind = "static"))]
@@ -26,11 +27,15 @@ unsafe extern "C" {}
 /// log2 of the page size.
 const PAGE_SHIFT: usize = 12;
 
+/// Eight to a page: two of them or more that move with one anchor have a table.
+const SMALL: usize = PAGE_SIZE / 8;
+
 /// Two to a page; spanning pages; a page by itself.
 const SIZES: [usize; 3] = [PAGE_SIZE / 2 - 8, PAGE_SIZE / 4 * 3 - 8, PAGE_SIZE];
 
-/// Runs operations, with the integrity check at the end only: it looks at every class.
-fn run(late: bool, ops: &[Op]) {
+/// Runs operations, with the integrity check at the end only: it looks at every class. Returns what
+/// happened.
+fn run(late: bool, ops: &[Op]) -> BTreeSet<&'static str> {
     World::run(|| {
         if late {
             world().rcu.be_late();
@@ -40,7 +45,8 @@ fn run(late: bool, ops: &[Op]) {
             machine.apply(op);
         }
         machine.finish();
-    });
+        world().seen()
+    })
 }
 
 #[test]
@@ -70,6 +76,50 @@ fn objects_move() {
             Op::Softirq,
         ],
     );
+}
+
+/// Four objects move and have a table, which is made smaller twice, until there is none; and move once
+/// more. Then compaction has no memory for the origins, or for the table.
+#[test]
+fn objects_move_again() {
+    for late in [false, true] {
+        let seen = run(
+            late,
+            &[
+                Op::Malloc {
+                    size: SMALL,
+                    count: 24,
+                },
+                Op::FreeEvery { n: 2 },
+                Op::CompactFails { fail: 1 },
+                Op::Compact,
+                Op::Map { object: 0, mode: 0 },
+                Op::FreeEvery { n: 2 },
+                Op::Hold { object: 1, cpu: 0 },
+                Op::Compact,
+                Op::LetGo { cpu: 0 },
+                Op::Malloc {
+                    size: SMALL,
+                    count: 8,
+                },
+                Op::FreeEvery { n: 2 },
+                Op::CompactFails { fail: 0 },
+                Op::Compact,
+                Op::Map { object: 0, mode: 0 },
+                Op::FreeEvery { n: 3 },
+                Op::Compact,
+            ],
+        );
+        for what in [
+            "compaction without memory",
+            "moved again",
+            "moved object freed",
+            "moved object mapped",
+            "table repacked",
+        ] {
+            assert!(seen.contains(what), "never seen: {what}; seen: {seen:?}");
+        }
+    }
 }
 
 #[test]

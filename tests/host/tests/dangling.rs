@@ -39,13 +39,25 @@ fn zspages(pool: &Pool) {
     }
 }
 
-/// What a handle names under a class lock, after it.
-fn located(pool: &Pool, handle: &Handle) {
+/// A zspage that is locked alone, after its class lock.
+fn write_locked(pool: &Pool) {
     for class in pool.classes() {
         let guard = class.lock();
-        let located = guard.locate(handle);
+        let locked = guard
+            .fullest_with_room()
+            .and_then(|zspage| zspage.try_write());
         drop(guard);
-        drop(located);
+        drop(locked);
+    }
+}
+
+/// Where compaction might move objects to, after the class lock.
+fn targets(pool: &Pool) {
+    for class in pool.classes() {
+        let guard = class.lock();
+        let targets = guard.fullest_of_each_group();
+        drop(guard);
+        targets.for_each(drop);
     }
 }
 
