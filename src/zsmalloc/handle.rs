@@ -227,6 +227,13 @@ impl Name {
         ObjIndex::unpack(self.0.get())
     }
 
+    /// Where the anchor is, or was.
+    #[inline]
+    pub(super) fn anchor_address(self) -> NonNull<Anchor> {
+        // SAFETY: Names are made of the addresses of anchors.
+        unsafe { NonNull::new_unchecked(unpack(self.0.get(), ANCHOR_ALIGN) as *mut Anchor) }
+    }
+
     /// The anchor.
     ///
     /// # Safety
@@ -234,9 +241,9 @@ impl Name {
     /// The object has not been freed, and is not for `'a`.
     #[inline]
     pub(super) unsafe fn anchor<'a>(self) -> &'a Anchor {
-        // SAFETY: Names are made of the addresses of anchors. As long as one of its names is in use
-        // an anchor is not freed; what changes in it is in cells.
-        unsafe { &*(unpack(self.0.get(), ANCHOR_ALIGN) as *const Anchor) }
+        // SAFETY: As long as one of its names is in use an anchor is not freed; what changes in it is in
+        // cells.
+        unsafe { self.anchor_address().as_ref() }
     }
 }
 

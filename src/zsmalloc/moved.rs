@@ -16,7 +16,6 @@ use super::{
     targets::Targets,
 };
 use crate::sys::{alloc::Memory, warn::warn_once};
-use core::ptr::NonNull;
 
 impl ListedZspage<'_> {
     /// The object `name`, which had been moved to the slot `index` of this zspage, has been freed: with
@@ -49,7 +48,7 @@ impl ListedZspage<'_> {
         if live == 0 {
             stats.anchors_moved.sub(1);
             // SAFETY: None of its names is in use, and the zspage that it had is gone.
-            unsafe { guard.class().anchors().free(NonNull::from(anchor)) };
+            unsafe { guard.class().anchors().free(name.anchor_address()) };
         }
     }
 

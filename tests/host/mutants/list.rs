@@ -201,7 +201,7 @@ pub const MUTANTS: &[Mutant] = &[
                 file: "zsmalloc/moved.rs",
                 from: "source.point_at(name, place);",
                 to: "let name = if crate::mutant(\"second-move-of-the-slot\") {
-                    Name::new(NonNull::from(unsafe { name.anchor() }), index)
+                    Name::new(name.anchor_address(), index)
                 } else {
                     name
                 };
