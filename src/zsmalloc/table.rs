@@ -197,9 +197,10 @@ impl<'a> TableRef<'a> {
     }
 
     fn entries(self) -> &'a [AtomicUsize] {
-        let start = self.bitmap().as_ptr_range().end.cast();
+        let words = self.table.as_ptr().wrapping_add(1).cast::<usize>();
+        let start = words.wrapping_add(usize::from(self.header().bitmap_words));
         // SAFETY: By the invariant of the table.
-        unsafe { slice::from_raw_parts(start, self.names()) }
+        unsafe { slice::from_raw_parts(start.cast(), self.names()) }
     }
 
     /// The entry of a name; `None` if it had been freed when the table was made.
