@@ -355,7 +355,7 @@ models! {
     }
 
     /// What has moved moves again while it is mapped: its entry in the table is looked at twice.
-    map_against_second_move, ALL,
+    map_against_second_move, 4,
     ["moved again", "map of a moved object retried", "compaction skipped"], {
         let pool = Shared::new();
         let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
@@ -385,7 +385,7 @@ models! {
     }
 
     /// The table that map looks into is replaced by a smaller one.
-    map_against_repack, ALL, ["table repacked", "map of a moved object retried"], {
+    map_against_repack, 4, ["table repacked", "map of a moved object retried"], {
         let pool = Shared::new();
         let MovedObjects { moved, others } = sparse_table(&pool, 2);
         let shared = pool.clone();
