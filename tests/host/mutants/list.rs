@@ -273,10 +273,24 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok(TORTURE),
         edits: &[Edit {
                 file: "zsmalloc/moved.rs",
-                from: "self.parts().anchor().set(None);",
+                from: "self.parts().take_anchor();",
                 to: "if !crate::mutant(\"anchor-left-behind\") {
-            self.parts().anchor().set(None);
+            self.parts().take_anchor();
         }",
+        }],
+    },
+    Mutant {
+        name: "anchor-lost-with-origins",
+        what: "origins that go take the anchor of the zspage with them",
+        harmful: true,
+        models: &["free_against_compact"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+            file: "zsmalloc/zspage.rs",
+            from: "let address = anchor.map_or(0, |anchor| anchor.as_ptr() as usize);",
+            to: "let address = anchor
+                    .filter(|_| !crate::mutant(\"anchor-lost-with-origins\"))
+                    .map_or(0, |anchor| anchor.as_ptr() as usize);",
         }],
     },
     Mutant {
