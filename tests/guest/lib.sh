@@ -175,6 +175,20 @@ counter() {
 	echo "$value"
 }
 
+# pool_counter POOL NAME: a counter of one pool
+pool_counter() { awk -v name="$2" '$1 == name { print $2 }' "$debugfs/zsmalloc_rs/$1/stats"; }
+
+# Pools without objects have no zspage either, and remember of no object that it moved.
+remembers_nothing() {
+	local f left
+	for f in "$debugfs"/zsmalloc_rs/*/stats; do
+		[ -e "$f" ] || continue
+		left=$(awk '$1 == "objects" && $2 != 0 { exit }
+			/^(zspages|anchors|names_moved|tables_bytes|origins_bytes) / && $2 != 0' "$f")
+		[ -z "$left" ] || fail "${f%/stats}: no objects, but ${left//$'\n'/, }"
+	done
+}
+
 # No delay at any point, where the kernel has them and the module is loaded.
 no_delays() {
 	local f
@@ -262,8 +276,33 @@ faults_everywhere() {
 	echo 0 >"$f/verbose"
 }
 
+# From here on it counts only what kmalloc() gives: what compaction remembers of the
+# objects that it moves.  (The smallest are left out as above.)
+faults_in_kmalloc() {
+	local f=$debugfs/failslab cache
+	[ -d "$f" ] || skip "kernel without FAILSLAB"
+	for cache in /sys/kernel/slab/kmalloc-*; do
+		[[ $cache == *32 ]] || echo 1 >"$cache/failslab"
+	done 2>/dev/null
+	echo Y >"$f/cache-filter"
+	echo N >"$f/ignore-gfp-wait"
+	echo 0 >"$f/verbose"
+}
+
+# shrink_without_memory PERCENT: the shrinkers run, and so many of their allocations fail.
+shrink_without_memory() {
+	faults_in_kmalloc
+	echo "$1" >"$debugfs/failslab/probability"
+	echo -1 >"$debugfs/failslab/times"
+	echo Y >"$debugfs/failslab/task-filter"
+	(echo 1 >/proc/self/make-it-fail && shrink_slabs) || fail "drop_caches cannot be written"
+	faults_nowhere
+}
+
 faults_nowhere() {
 	[ -d "$debugfs/failslab" ] || return 0
+	echo 0 >"$debugfs/failslab/probability"
+	echo N >"$debugfs/failslab/task-filter"
 	echo Y >"$debugfs/failslab/ignore-gfp-wait"
 	echo N >"$debugfs/failslab/cache-filter"
 	echo Y >"$debugfs/fail_page_alloc/ignore-gfp-wait"

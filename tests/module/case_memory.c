@@ -155,22 +155,6 @@ int zt_case_exhaust(struct zt_run *run)
 	return ret;
 }
 
-#ifdef CONFIG_FAULT_INJECTION
-/* Like /proc/self/fail-nth, from within. */
-static void zt_fail_nth(unsigned int n)
-{
-	WRITE_ONCE(current->fail_nth, n);
-}
-
-static unsigned int zt_fail_nth_left(void)
-{
-	return READ_ONCE(current->fail_nth);
-}
-#else
-static void zt_fail_nth(unsigned int n) {}
-static unsigned int zt_fail_nth_left(void) { return 0; }
-#endif
-
 /*
  * A malloc of @size in a pool that has no zspage of this class, again and
  * again, and each time the next of its allocations fails, until it makes no
@@ -208,7 +192,7 @@ static int zt_faults_size(struct zt_store *store, struct zt_ctx *ctx, u32 size)
 }
 
 /*
- * A handle, a zspage and its first page are three allocations that have to fail
+ * An anchor, a zspage and its first page are three allocations that have to fail
  * at the least.  Whether slab and its debugging allocate as well changes from
  * one malloc to the next, so that a sweep may miss one: sweep again then.
  */

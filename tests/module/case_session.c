@@ -76,13 +76,13 @@ static int zt_create_and_fill(struct zt_store *store, struct zt_ctx *ctx)
 	return ret;
 }
 
-/* fill type= name= slot= count= dist= size= seed= */
+/* fill type= name= slot= count= dist= size= less= seed= */
 int zt_case_fill(struct zt_run *run)
 {
 	return zt_session(run, false, zt_create_and_fill);
 }
 
-/* refill slot= dist= size= seed= */
+/* refill slot= dist= size= less= seed= */
 int zt_case_refill(struct zt_run *run)
 {
 	return zt_session(run, true, zt_fill);
@@ -130,6 +130,34 @@ static int zt_verify(struct zt_store *store, struct zt_ctx *ctx)
 int zt_case_verify(struct zt_run *run)
 {
 	return zt_session(run, true, zt_verify);
+}
+
+/*
+ * Compact the pool.  With fault=N the Nth of the allocations that this makes
+ * fails, if user space has told failslab which count; "left" is not 0 if there
+ * are not so many.
+ */
+static int zt_compact(struct zt_store *store, struct zt_ctx *ctx)
+{
+	unsigned int nth = zt_num(ctx->run, "fault", 0), left;
+	unsigned long freed;
+
+	if (nth && !IS_ENABLED(CONFIG_FAILSLAB))
+		return zt_skip(ctx->run, "kernel without FAILSLAB");
+	zt_fail_nth(nth);
+	freed = zpool_compact(store->zpool);
+	left = zt_fail_nth_left();
+	zt_fail_nth(0);
+	zt_note(ctx->run, "freed %lu", freed);
+	zt_note(ctx->run, "pages %lu", zt_store_pages(store));
+	zt_note(ctx->run, "left %u", left);
+	return 0;
+}
+
+/* compact slot= fault= */
+int zt_case_compact(struct zt_run *run)
+{
+	return zt_session(run, true, zt_compact);
 }
 
 /* Map objects that are picked at random, one after the other. */

@@ -49,6 +49,15 @@ static u32 zt_compressed(struct rnd_state *rnd)
 	return zt_between(rnd, 75, 99);
 }
 
+/*
+ * C zsmalloc adds 8 bytes of its own to each object: a size that is 8 less goes
+ * to the class there that the size itself goes to without them.
+ */
+u32 zt_less(u32 size, unsigned long less)
+{
+	return size > less ? size - less : 1;
+}
+
 u32 zt_dist_size(const char *dist, struct rnd_state *rnd, unsigned long i,
 		 u32 fixed)
 {

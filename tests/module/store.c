@@ -251,11 +251,11 @@ struct page *zt_obj_page(struct zt_store *store, unsigned long i)
 	return page;
 }
 
-/* Fill every slot that is empty. */
+/* Fill every slot that is empty: less= */
 int zt_store_fill(struct zt_store *store, struct zt_ctx *ctx, const char *dist,
 		  u32 fixed)
 {
-	unsigned long i;
+	unsigned long i, less = zt_num(ctx->run, "less", 0);
 	u32 size;
 	int ret;
 
@@ -264,7 +264,7 @@ int zt_store_fill(struct zt_store *store, struct zt_ctx *ctx, const char *dist,
 			return -EINTR;
 		if (store->objs[i].size)
 			continue;
-		size = zt_dist_size(dist, &ctx->rnd, i, fixed);
+		size = zt_less(zt_dist_size(dist, &ctx->rnd, i, fixed), less);
 		ret = zt_obj_new(store, ctx, i, size);
 		if (ret)
 			return zt_fail(ctx->run, "object %lu, size %u: error %d",

@@ -15,6 +15,7 @@
 #include <linux/migrate_mode.h>
 #include <linux/mutex.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/zpool.h>
@@ -66,6 +67,7 @@ __printf(2, 3) void zt_note(struct zt_run *run, const char *fmt, ...);
 int zt_dist_check(struct zt_run *run, const char *dist);
 u32 zt_dist_size(const char *dist, struct rnd_state *rnd, unsigned long i,
 		 u32 fixed);
+u32 zt_less(u32 size, unsigned long less);
 unsigned long zt_random(struct rnd_state *rnd, unsigned long below);
 
 /* An object in a pool; size 0 means that there is none. */
@@ -130,6 +132,23 @@ void zt_raced_release(void);
 /* How many objects zt_obj_hold() keeps mapped now, for user space to see. */
 extern atomic_t zt_held;
 
+/* Like /proc/self/fail-nth, from within: the nth allocation from here on fails. */
+#ifdef CONFIG_FAULT_INJECTION
+static inline void zt_fail_nth(unsigned int n)
+{
+	WRITE_ONCE(current->fail_nth, n);
+}
+
+/* Not 0 if there were not so many. */
+static inline unsigned int zt_fail_nth_left(void)
+{
+	return READ_ONCE(current->fail_nth);
+}
+#else
+static inline void zt_fail_nth(unsigned int n) {}
+static inline unsigned int zt_fail_nth_left(void) { return 0; }
+#endif
+
 /* Between objects: let others run, and let the user interrupt. */
 int zt_breathe(struct zt_run *run);
 
@@ -149,11 +168,13 @@ int zt_case_fill(struct zt_run *run);
 int zt_case_thin(struct zt_run *run);
 int zt_case_refill(struct zt_run *run);
 int zt_case_verify(struct zt_run *run);
+int zt_case_compact(struct zt_run *run);
 int zt_case_hold(struct zt_run *run);
 int zt_case_drop(struct zt_run *run);
 int zt_case_double_free(struct zt_run *run);
 int zt_case_abandon(struct zt_run *run);
 int zt_case_stress(struct zt_run *run);
+int zt_case_moved(struct zt_run *run);
 int zt_case_pools(struct zt_run *run);
 int zt_case_handover(struct zt_run *run);
 int zt_case_churn(struct zt_run *run);
