@@ -8,12 +8,13 @@
 # zswap, memfill_group: zswap-lib.sh; the rest: run
 # shellcheck disable=SC2154,SC2034
 
-disturbers="compact shrink huge offline reclaim oom hotplug pools switch unload"
+disturbers="compact shrink nomem huge offline reclaim oom hotplug pools switch unload"
 
 # Whether this machine has what it takes.
 possible() { # NAME
 	case $1 in
 	compact) has_compaction ;;
+	nomem) [ -d "$debugfs/failslab" ] && [ -e /proc/self/make-it-fail ] ;;
 	huge) [ -w /proc/sys/vm/nr_hugepages ] && has_compaction ;;
 	offline) compgen -G '/sys/devices/system/memory/memory*/state' >/dev/null ;;
 	reclaim | oom) [ -d "$memfill_group" ] ;;
@@ -60,9 +61,10 @@ stop_all() {
 	[ -z "$bad" ] || fail "disturbers failed:$bad: $(cat "$tap_reason")"
 }
 
-# As it was: all processors and all memory.
+# As it was: all processors, all memory, and no faults.
 restore() {
 	local f
+	faults_nowhere
 	for f in /sys/devices/system/cpu/cpu[1-9]*/online; do
 		[ ! -e "$f" ] || echo 1 >"$f" || true
 	done
@@ -73,6 +75,7 @@ restore() {
 
 step_compact() { compact_memory; }
 step_shrink() { shrink_slabs; }
+step_nomem() { shrink_without_memory 50; }
 step_huge() { huge_pages; }
 
 # A block of memory at random: everything on it that can move has to.  It comes back to
