@@ -66,6 +66,7 @@ zswap_case() {
 	eventually 5 agree || fail "objects are $(json "now['pools'][0]['objects']"), stored $(zswap_count stored_pages)"
 	is "stored" "$(json "now['pools'][0]['stored_bytes']")" $(($(zswap_count stored_pages) * page_size))
 	is "pool" "$(json "now['pools'][0]['pool_bytes']")" "$(zswap_count pool_total_size)"
+	is "names moved" "$(json "now['pools'][0]['names_moved'] == now['pools'][0]['counters']['names_moved']")" True
 	is "dense and full" "$(json "now['pools'][0]['density'] > 1 and 0.5 < now['pools'][0]['fullness'] <= 1")" True
 	is "version" "$(json "now['module']['version']")" "$(cat /sys/module/zsmalloc_rs/version)"
 	exits 0 status

@@ -41,12 +41,19 @@ migrations() { awk '$1 == "pgmigrate_success" { n = $2 } END { print n + 0 }' /p
 # Merged with others of their size, C zsmalloc's slab caches do not show.
 slab_is_known() { grep -qw slab_nomerge /proc/cmdline; }
 
-# Bytes of slab memory behind the pools of TYPE: handles, zspages.
+# Bytes of slab memory behind the pools of TYPE: zspages, and what leads to the objects.
+# What ours remembers of objects that have moved is in caches that others share; the pools
+# count it.
 slab_bytes() {
 	local names='^zs_rs_'
 	is_ours || names='^(zs_handle|zspage)'
-	awk -v names="$names" -v page="$page_size" \
-		'$1 ~ names { n += $15 * $6 * page } END { print n + 0 }' /proc/slabinfo
+	{
+		cat /proc/slabinfo
+		! is_ours || cat "$debugfs"/zsmalloc_rs/*/stats 2>/dev/null || true
+	} | awk -v names="$names" -v page="$page_size" '
+		$1 ~ names { n += $15 * $6 * page }
+		/^(tables|origins)_bytes / { n += $2 }
+		END { print n + 0 }'
 }
 
 row() { printf '  %-34s %s\n' "$1" "$2"; }
@@ -103,7 +110,7 @@ report_stored() {
 report_life() {
 	is_ours || return 0
 	row "pages migrated" "$(($(counter pages_migrated) - migrated))"
-	row "compactions" "$(counter compactions), which freed $(counter pages_compacted) pages"
+	row "compactions" "$(counter compactions), which freed $(counter pages_compacted) pages; $(counter objects_moved_again) objects moved again, no memory $(counter compact_no_memory) times"
 	row "migrations refused" "page freed $(counter migrate_refused_freed), zspage unlisted $(counter migrate_refused_unlisted), in use $(counter migrate_busy)"
 	row "isolations refused" "page freed $(counter isolate_refused_freed)"
 	row "zspages freed through RCU" "$(counter zspages_freed_rcu), at most $(counter zspages_rcu_pending_peak) waiting"

@@ -57,8 +57,10 @@ static int zt_moved_compact(struct zt_moved *moved, struct zt_ctx *ctx,
 	}
 	freed = zpool_compact(store->zpool);
 	moved->pages += freed;
-	return freed ? 0 : zt_fail(ctx->run, "one of %u objects stayed, and compaction freed nothing",
-				   stay);
+	if (freed)
+		return 0;
+	return zt_fail(ctx->run, "one of %u objects stayed, and nothing was freed",
+		       stay);
 }
 
 static int zt_moved_round(struct zt_moved *moved, struct zt_ctx *ctx, u32 size)

@@ -21,9 +21,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 RELEASE = "6.12.117"
 
 STATS = "pages_used 100\nobjects 400\npages_migrated 7\npages_compacted 5\n" \
-    "migrate_busy 3\nmigrate_refused_unlisted 2\nzspages_rcu_pending 1\n"
+    "migrate_busy 3\nmigrate_refused_unlisted 2\nzspages_rcu_pending 1\n" \
+    "names_moved 11\ntables_bytes 1024\norigins_bytes 512\n"
 TOTALS = "pools 1\nraced_frees 4\npages_migrated 70\nmigrate_refused_freed 6\n" \
-    "migrate_refused_unlisted 2\nisolate_refused_freed 9\nzspages_rcu_pending 1\n" \
+    "migrate_refused_unlisted 2\nisolate_refused_freed 9\ncompact_no_memory 8\nzspages_rcu_pending 1\n" \
     "zspages_rcu_pending_peak 33\n"
 CLASSES = """\
  class  size       10%       99%      100% obj_allocated   obj_used pages_used pages_per_zspage freeable
@@ -120,15 +121,16 @@ class Status(Case):
         self.assertAlmostEqual(pool["fullness"], (20 * 4096 + 300 * 1024) / (100 * PAGE))
         self.assertAlmostEqual(pool["fragmentation"], 0.04)
         self.assertEqual(pool["counters"]["migrate_busy"], 3)
+        self.assertEqual((pool["names_moved"], pool["names_bytes"]), (11, 1536))
         self.assertEqual(now["warnings"], [])
 
     def test_text_has_every_figure(self):
         self.tree(UNUSED, LOADED, IN_ZSWAP)
         text = self.run_tool("status")
         self.assertIn(f"zsmalloc_rs 0.2.0 on Linux {RELEASE}, chain_size 8", text)
-        self.assertRegex(text, r"zswap0 +400 .* 4\.00 .* 4\.0 % +7 +5 +3 +2 +1\n")
+        self.assertRegex(text, r"zswap0 +400 .* 4\.00 .* 4\.0 % +7 +5 +11 +1\.5 KiB +3 +2 +1\n")
         self.assertIn("70 pages migrated; refused: 6 freed, 2 unlisted, 9 isolations; "
-                      "waiting for RCU: 1 zspages, at most 33", text)
+                      "compactions without memory: 8; waiting for RCU: 1 zspages, at most 33", text)
 
     def test_zram_without_pages_of_one_word(self):
         self.tree(UNUSED, LOADED, zram(0, "zsmalloc [zsmalloc_rs]", True, same=40))
