@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * loadmod FILE N: load a module while the Nth allocation of that fails (kernels with
+ * loadmod FILE N [PARAMETERS]: load a module while the Nth allocation of that fails (kernels with
  * FAULT_INJECTION).  Prints "ok" or the error, and what is left of N: 0 if there
  * were as many allocations.  Exit code 1 if there was an error.
  */
@@ -17,8 +17,8 @@ int main(int argc, char **argv)
 	char left[32] = "";
 	int module, nth, err = 0;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s FILE N\n", argv[0]);
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: %s FILE N [PARAMETERS]\n", argv[0]);
 		return 2;
 	}
 	module = open(argv[1], O_RDONLY);
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 		perror("loadmod");
 		return 2;
 	}
-	if (syscall(SYS_finit_module, module, "", 0))
+	if (syscall(SYS_finit_module, module, argc == 4 ? argv[3] : "", 0))
 		err = errno;
 	if (pread(nth, left, sizeof(left) - 1, 0) < 0 || pwrite(nth, "0", 1, 0) < 0) {
 		perror("loadmod: fail-nth");

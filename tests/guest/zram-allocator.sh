@@ -228,6 +228,80 @@ five_seconds() {
 	[ "$n" -ge 5 ] || fail "only $n reads while modprobe ran"
 }
 
+# Devices are removed while somebody selects on them, which runs modprobe each time:
+# refused while that runs, possible in between, and in the end nobody holds zram.
+removed_meanwhile() {
+	local i end refused=0
+	cat >"$work/modprobe" <<-'SH'
+		#!/bin/bash
+		sleep 0.$((RANDOM % 2))
+	SH
+	chmod +x "$work/modprobe"
+	use_modprobe "$work/modprobe"
+	for i in {1..15}; do
+		new_device
+		(while [ -e "$sys" ]; do
+			echo nosuch >"$sys/allocator" || true
+		done) 2>/dev/null & jobs=($!)
+		end=$((SECONDS + 20))
+		until echo "$nr" >/sys/class/zram-control/hot_remove; do
+			refused=$((refused + 1))
+			[ "$SECONDS" -lt "$end" ] || break
+		done 2>/dev/null
+		[ ! -e "$sys" ] || fail "round $i: cannot be removed"
+		wait "${jobs[0]}"
+	done
+	jobs=()
+	echo "removed $i devices, refused $refused times"
+	[ "$refused" -gt 0 ] || fail "never refused"
+	[ "$(cat /sys/module/zram/refcnt)" = 0 ] || fail "somebody holds the zram module"
+}
+
+# zram_init() gets no memory for one of many devices, and takes those back that it has.
+# Somebody selects on the first of them: it has to wait, since its code goes next.
+failing_init() {
+	local n start ms said file waited=0 cache
+	[ -d "$debugfs/failslab" ] || skip "kernel without FAILSLAB"
+	file=$(modinfo -n zram)
+	rmmod zram
+	printf '#!/bin/bash\ntouch %s\nsleep 2\n' "$work/asked" >"$work/modprobe"
+	chmod +x "$work/modprobe"
+	use_modprobe "$work/modprobe"
+	for cache in /sys/kernel/slab/kmalloc-*{512,1k,2k}; do
+		echo 1 >"$cache/failslab"
+	done
+	echo Y >"$debugfs/failslab/cache-filter"
+	echo N >"$debugfs/failslab/ignore-gfp-wait"
+	echo 0 >"$debugfs/failslab/verbose"
+	for n in {50..600..50}; do
+		rm -f "$work/asked"
+		(until [ -e "$work/asked" ]; do
+			echo nosuch >/sys/block/zram0/allocator || true
+		done) 2>/dev/null & jobs=($!)
+		start=$EPOCHREALTIME
+		if said=$(loadmod "$file" "$n" num_devices=40); then
+			wait "${jobs[0]}"
+			break
+		fi
+		ms=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+		echo "allocation $n: $said after $ms ms"
+		! grep -q '^zram ' /proc/modules || fail "half loaded"
+		[ ! -e /sys/block/zram0 ] || fail "zram0 is still there"
+		if [ -e "$work/asked" ]; then
+			[ "$ms" -ge 1900 ] || fail "did not wait for who was selecting"
+			waited=$((waited + 1))
+			[ "$waited" -lt 3 ] || break
+		fi
+		touch "$work/asked"
+		wait "${jobs[0]}"
+	done
+	jobs=()
+	faults_nowhere
+	[ "$waited" -gt 0 ] || fail "nobody was selecting when it failed"
+	eventually 5 modprobe -r zram
+	modprobe zram num_devices=0
+}
+
 pins_module() {
 	new_device zsmalloc_rs 8M
 	if rmmod zsmalloc_rs 2>/dev/null; then
@@ -277,7 +351,9 @@ tap_case "no pool of a driver that does not store whole pages" other_build
 tap_case "nobody waits for the module of a selection" slow_selection
 tap_case "nobody waits for the module of a pool" slow_disksize
 tap_case "reads while modprobe takes five seconds" five_seconds
+tap_case "devices are removed while others select" removed_meanwhile
 tap_case "a device pins the driver's module" pins_module
 tap_case "zramctl sets up a device and keeps the selection" set_up_by_zramctl
 tap_case "hot_add and hot_remove, again and again" hot_add_remove
+tap_case "loading zram fails while others select" failing_init
 zram_end
