@@ -164,6 +164,21 @@ no_tools() {
 fresh_stock
 no_tools
 
+# One directory has the bindgen, and a rustc that is too old; another the rustc.
+tools_apart() {
+	local good=0
+	mkdir -p "$work/first" "$work/second"
+	printf '#!/bin/sh\necho "rustc 1.60.0 (an old one)"\n' >"$work/first/rustc"
+	chmod +x "$work/first/rustc"
+	ln -sf "$(bash -c '. "$1" && type -P bindgen' bash "$top/scripts/env.sh")" "$work/first/"
+	ln -sf /usr/bin/rustc "$work/second/"
+	set_conf CALL_PADDING y # asks for a rustc that is newer
+	ZSM_PATH=$work/first:$work/second:$PATH KDIR=$k "$top/scripts/module" --check >"$work/out" 2>&1 && good=1
+	result "rustc and bindgen of two directories" $good
+}
+fresh_stock
+tools_apart
+
 fresh_stock
 good=0
 KDIR=$k "$top/scripts/module" --check >"$work/out" 2>&1 && grep -q 'since the kernel has none' "$work/out" && good=1

@@ -6,13 +6,13 @@
 # have it.
 # refuse() and conf() are scripts/module's.
 
-# The directory of the program $1 whose --version is $2: a user's kernel may have
-# been built with another toolchain than the distribution's.
+# The program $1 whose --version is $2: a user's kernel may have been built with another
+# toolchain than the distribution's.
 find_tool() {
 	local p
 	while read -r p; do
 		if [ "$("$p" --version 2>/dev/null | head -1)" = "$2" ]; then
-			dirname "$p"
+			echo "$p"
 			return
 		fi
 	done < <(type -ap "$1")
@@ -22,18 +22,27 @@ find_tool() {
 # at_least VERSION LEAST
 at_least() { printf '%s\n%s\n' "$2" "$1" | sort -VC; }
 
-# The directory of a program $1 that is at least $2; the first word of what it says
-# that looks like a version counts.
+# A program $1 that is at least $2; the first word of what it says that looks like a
+# version counts.
 find_tool_since() {
 	local p v
 	while read -r p; do
 		v=$("$p" --version 2>/dev/null | grep -oE -m1 '[0-9]+(\.[0-9]+)+' | head -1)
 		if [ -n "$v" ] && at_least "$v" "$2"; then
-			dirname "$p"
+			echo "$p"
 			return
 		fi
 	done < <(type -ap "$1")
 	return 1
+}
+
+# What was found is what everything calls from here on, by its plain name: a link to it
+# and to nothing else goes in front, since its directory may have another of the rest.
+use_tool() { # NAME PROGRAM
+	mkdir -p "$work/bin"
+	ln -sf "$2" "$work/bin/$1"
+	[[ $PATH == "$work/bin:"* ]] || export PATH=$work/bin:$PATH
+	hash -r
 }
 
 missing=()
@@ -52,6 +61,33 @@ check_build_tools() {
 	wants ld binutils binutils binutils binutils
 }
 
+# What Debian's headers for another architecture than this machine's set, or the user.
+cross_prefix() {
+	local prefix
+	prefix=$(sed -n 's/^override CROSS_COMPILE = //p' "$KDIR/.kernelvariables" 2>/dev/null || true)
+	echo "${prefix:-${CROSS_COMPILE:-}}"
+}
+
+# The first of these programs that is here, or the last.
+first_of() {
+	local p
+	for p; do
+		! command -v "$p" >/dev/null || break
+	done
+	echo "$p"
+}
+
+# strip(1) for a module: of one architecture it may be unable to read the others.
+strip_program() {
+	local major
+	if [ "$(conf CC_IS_CLANG)" = y ]; then
+		major=$(($(conf CLANG_VERSION) / 10000))
+		first_of "llvm-strip-$major" llvm-strip
+	else
+		first_of "$(cross_prefix)strip" strip
+	fi
+}
+
 # The kernel's own compiler, as its headers name it.
 check_compiler() {
 	local cc
@@ -62,7 +98,7 @@ check_compiler() {
 	fi
 	# Debian's headers name theirs; elsewhere it is what gcc is
 	cc=$(sed -n 's/^CC = .*)\(gcc-[0-9]*\)$/\1/p' "$KDIR/.kernelvariables" 2>/dev/null || true)
-	cc=$(sed -n 's/^override CROSS_COMPILE = //p' "$KDIR/.kernelvariables" 2>/dev/null || true)${cc:-gcc}
+	cc=$(cross_prefix)${cc:-gcc}
 	wants "$cc" "$cc" gcc gcc "$cc"
 }
 
@@ -82,24 +118,23 @@ check_clang() { # MAJOR
 # With CONFIG_RUST: the very rustc and bindgen that the kernel was built with, since
 # Rust's metadata are of one version only.
 check_same_rust() {
-	local want dir
+	local want program
 	want=$(conf RUSTC_VERSION_TEXT)
-	dir=$(find_tool rustc "$want") ||
+	program=$(find_tool rustc "$want") ||
 		refuse "it was built by '$want', here is '$(rustc --version 2>&1 | head -1)'"
-	PATH=$dir:$PATH
+	use_tool rustc "$program"
 	want=$(conf BINDGEN_VERSION_TEXT)
-	dir=$(find_tool bindgen "$want") ||
+	program=$(find_tool bindgen "$want") ||
 		refuse "it was built with '$want', here is '$(bindgen --version 2>&1 | head -1)'"
-	PATH=$dir:$PATH
-	export PATH
+	use_tool bindgen "$program"
 }
 
 # Without: any that the kernel's source says it can be built with.
 check_any_rust() {
-	local dir least
+	local program least
 	least=$(least_version rustc)
-	if dir=$(find_tool_since rustc "$least"); then
-		PATH=$dir:$PATH
+	if program=$(find_tool_since rustc "$least"); then
+		use_tool rustc "$program"
 		[ -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" ] ||
 			lacks "the source of Rust's library for $(rustc --version)" \
 				"rust-src, with rustc-web rust-web-src" rust-src rust-src \
@@ -108,15 +143,13 @@ check_any_rust() {
 		lacks "rustc $least or newer" "rustc-web or rustc" rust rust rustc
 	fi
 	least=$(least_version bindgen)
-	if dir=$(find_tool_since bindgen "$least"); then
-		PATH=$dir:$PATH
-		export PATH
+	if program=$(find_tool_since bindgen "$least"); then
+		use_tool bindgen "$program"
 		check_libclang
 	else
 		lacks "bindgen $least or newer" "bindgen, before 13: cargo install bindgen-cli" \
 			bindgen-cli rust-bindgen bindgen
 	fi
-	export PATH
 }
 
 # bindgen finds libclang by itself, or where LIBCLANG_PATH says.  The newest there is
