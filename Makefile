@@ -39,7 +39,7 @@ help:
 	@echo 'make html man    the documents in build/html, the manual pages in build/man'
 	@echo 'make setup       only install what all of this needs'
 	@echo 'make clean       remove what was built in this tree'
-	@echo 'make clean-cache remove kernels in the cache that this tree no longer uses'
+	@echo 'make clean-cache remove from the cache what this tree no longer uses'
 	@echo
 	@echo 'ARCH=x86_64|arm64   now $(ARCH)'
 	@echo 'PAGE_SIZE=4K|16K|64K   now $(PAGE_SIZE); x86_64 has 4K only'
@@ -124,3 +124,4 @@ clean:
 
 clean-cache:
 	@scripts/kernel --prune
+	@scripts/stock --prune

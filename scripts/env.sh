@@ -102,17 +102,31 @@ deb_arch() { # Debian's name for $ARCH
 	esac
 }
 
-# debian DIR OPTION…: mmdebstrap for $ARCH, of this machine's release and from the
-# mirrors that it names
-debian() {
-	local dir=$1 sources=() f
-	shift
-	for f in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
-		[ -s "$f" ] && sources=("$f") && break
-	done
+# debian_sources RELEASE DIR: where this machine gets Debian from, for another release;
+# a file in DIR, whose name is printed.
+debian_sources() {
+	local f host
 	# shellcheck source=/dev/null
-	mmdebstrap --quiet --architectures="$(deb_arch)" "$@" \
-		"$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" "$dir" "${sources[@]}"
+	host=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	for f in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
+		[ -s "$f" ] && break
+	done
+	sed "s/\b$host\b/$1/g" "$f" >"$2/${f##*/}"
+	echo "$2/${f##*/}"
+}
+
+# debian DIR OPTION…: mmdebstrap for $ARCH, of this machine's release or of $RELEASE, and
+# from the mirrors that it names
+debian() {
+	local dir=$1 release=${RELEASE:-} sources tmp code=0
+	shift
+	# shellcheck source=/dev/null
+	release=${release:-$(. /etc/os-release && echo "${VERSION_CODENAME:-}")}
+	tmp=$(mktemp -d "${TMPDIR:-/tmp}/zsm-sources.XXXXXX")
+	sources=$(debian_sources "$release" "$tmp")
+	mmdebstrap --quiet --architectures="$(deb_arch)" "$@" "$release" "$dir" "$sources" || code=$?
+	rm -rf "$tmp"
+	return "$code"
 }
 
 # The C compiler for programs that run in the guest.

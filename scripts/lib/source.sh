@@ -28,6 +28,7 @@ source_members=('*/Makefile' '*/init/Kconfig' '*/include/linux' '*/rust' '*/scri
 unpack_source() { # TAR
 	local dir
 	dir=$CACHE/rust-source/$(stat -c "%n %s %Y" "$(readlink -f "$1")" | sha256sum | cut -c1-10)
+	touch -c "$dir/.complete" # make clean-cache asks when it was used
 	if [ ! -e "$dir/.complete" ]; then
 		lock rust-source
 	fi

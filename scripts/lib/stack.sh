@@ -103,6 +103,7 @@ build_stack() { # sets kbuild_dir, kargs, rust_cfg
 	stack_args
 	stack=$(stack_dir)
 	kbuild_dir=$stack/obj
+	touch -c "$stack/.complete" # make clean-cache asks when it was used
 	[ ! -e "$stack/.complete" ] || return 0
 	lock rust
 	[ ! -e "$stack/.complete" ] || return 0
