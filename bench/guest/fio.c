@@ -22,8 +22,10 @@ static void exec_fio(const char *rw, const char *compress, bool timed)
 
 	dup2(null, 1);
 	dup2(null, 2);
-	execlp("fio", "fio", "--name=zram", "--filename=/dev/zram0", "--size=128M",
-	       "--bs=4k", "--direct=1", "--ioengine=psync", "--thread", "--norandommap",
+	execlp("fio", "fio", "--name=zram", "--filename=/dev/zram0", "--size=64M",
+	       "--bs=4k", "--direct=1", "--ioengine=io_uring", "--iodepth=64",
+	       "--iodepth_batch_submit=64", "--iodepth_batch_complete_min=64",
+	       "--thread", "--norandommap",
 	       "--randseed=1", "--allrandrepeat=1", "--refill_buffers",
 	       "--buffer_compress_chunk=4k", "--output=/tmp/fio.out", rw, compress,
 	       timed ? "--number_ios=" REQUESTS : NULL, NULL);
@@ -50,7 +52,7 @@ void do_fio(char **args, struct result *r)
 	long percent = arg_num(args, "compress", 60);
 	u64 t;
 
-	if (zram_begin(args, "128M", r))
+	if (zram_begin(args, "64M", r))
 		return;
 	if (run_fio("write", percent, false)) {
 		t = kernel_clock();
