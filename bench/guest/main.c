@@ -3,6 +3,7 @@
  * init of a benchmark's guest.  Executes a plan, line by line, in order:
  *
  *	load FILE [PARAMETERS]	insert a module
+ *	use FILE		insert one in place of that of the last "use"
  *	row ID COMMAND		a row of the kernel module (bench/module)
  *	read ID FILE		lines of "name value", as name=value
  *	swap ID ARGUMENTS	swap.c
@@ -10,9 +11,9 @@
  *
  * In a command, @name stands for the kernel's symbol of that name.  For each ID
  * one line is written: "ID ok ns=N ops=N ..." or "ID fail REASON", and "finished"
- * when all is done.  The plan is $ZB_DIR/plan and the results go to
- * $ZB_DIR/results, if ZB_DIR is on the kernel's command line (User Mode Linux
- * sees the host's files); otherwise to /plan and the console.
+ * when all is done.  The plan, and the modules, are in $ZB_DIR and the results go
+ * to $ZB_DIR/results, if ZB_DIR is on the kernel's command line (User Mode Linux
+ * sees the host's files); otherwise in / and to the console.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,6 +34,7 @@
 #define MAX_WORDS 20
 
 static FILE *out;
+static const char *dir;	/* $ZB_DIR, or "" */
 
 const char *arg(char **args, const char *key, const char *def)
 {
@@ -163,12 +165,38 @@ static void do_command(const char *id, char **args,
 
 static void insert(const char *file, const char *parameters)
 {
-	int fd = open(file, O_RDONLY);
+	char path[512];
+	int fd;
 
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_RDONLY);
 	if (fd < 0 || syscall(SYS_finit_module, fd, parameters, 0))
 		fprintf(out, "load fail %s: %s\n", file, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+/*
+ * Our module, of this tree or of another commit: both have the same name, and so
+ * one goes before the other comes.  zswap gives up its last pool a little later
+ * than it is told to.
+ */
+static void use(const char *file)
+{
+	static char used[64];
+	int tries = 500;
+
+	if (!strcmp(used, file))
+		return;
+	while (*used && syscall(SYS_delete_module, "zsmalloc_rs", O_NONBLOCK)) {
+		if (!tries--) {
+			fprintf(out, "use fail %s: %s\n", used, strerror(errno));
+			return;
+		}
+		usleep(10000);
+	}
+	snprintf(used, sizeof(used), "%s", file);
+	insert(file, "");
 }
 
 static void execute(char *line)
@@ -184,6 +212,10 @@ static void execute(char *line)
 		return;
 	if (!strcmp(what, "load")) {
 		insert(id, rest);
+		return;
+	}
+	if (!strcmp(what, "use")) {
+		use(id);
 		return;
 	}
 	if (!strcmp(what, "row")) {
@@ -233,16 +265,17 @@ static void mount_all(void)
 
 int main(void)
 {
-	const char *dir = getenv("ZB_DIR");
+	bool hostfs = getenv("ZB_DIR");
 	char path[512], line[1024];
 	FILE *plan;
 
+	dir = hostfs ? getenv("ZB_DIR") : "";
 	mount_all();
 	touch_memory();
 	setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
-	snprintf(path, sizeof(path), "%s/results", dir ? dir : "");
-	out = dir ? fopen(path, "w") : stdout;
-	snprintf(path, sizeof(path), "%s/plan", dir ? dir : "");
+	snprintf(path, sizeof(path), "%s/results", dir);
+	out = hostfs ? fopen(path, "w") : stdout;
+	snprintf(path, sizeof(path), "%s/plan", dir);
 	plan = fopen(path, "r");
 	if (out && plan) {
 		setvbuf(out, NULL, _IOLBF, 0);
@@ -252,6 +285,6 @@ int main(void)
 		fflush(out);
 	}
 	sync();
-	reboot(dir ? RB_POWER_OFF : RB_AUTOBOOT);
+	reboot(hostfs ? RB_POWER_OFF : RB_AUTOBOOT);
 	return 1;
 }

@@ -97,8 +97,11 @@ int swap_begin(char **args, struct result *r)
 void swap_end(char **args)
 {
 	swapoff(device(args));
-	if (is_zram(args))
+	if (is_zram(args)) {
 		zram_end();
-	else
-		write_file(ZSWAP "enabled", "N");
+		return;
+	}
+	write_file(ZSWAP "enabled", "N");
+	/* the pool that is in use stays, and with it the module */
+	write_file(ZSWAP "zpool", "zsmalloc");
 }

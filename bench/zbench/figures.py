@@ -12,7 +12,8 @@ def spread(values):
 
 @dataclass
 class Figure:
-    """One line of the table. ratio is ours / C's of the same round; aa is C's / C's."""
+    """One line of the table. ratio is ours / C's of the same round; aa is C's / C's; old is that
+    of another commit, and ratio_old ours / old."""
 
     row: object
     name: str
@@ -21,6 +22,8 @@ class Figure:
     c: dict
     ratio: dict
     aa: dict | None = None
+    old: dict | None = None
+    ratio_old: dict | None = None
     values: dict = field(default_factory=dict)  # of each round, by variant
     notes: dict = field(default_factory=dict)
 
@@ -28,14 +31,15 @@ class Figure:
     def mean(self):
         return self.row.mean
 
-    def significant(self):
+    def significant(self, ratio=None):
         """Do all rounds but one in eight agree on who is better, and the median by more than what
         C against C gave?"""
+        ratio = ratio or self.ratio
         if self.aa is None:
-            return self.ours != self.c
-        agree, rounds = self.ratio["agree"], self.ratio["rounds"]
+            return ratio["median"] != 1
+        agree, rounds = ratio["agree"], ratio["rounds"]
         noise = abs(self.aa["median"] - 1)
-        return agree >= rounds - rounds // 8 and abs(self.ratio["median"] - 1) > noise
+        return agree >= rounds - rounds // 8 and abs(ratio["median"] - 1) > noise
 
 
 def _ratios(over, under):
@@ -45,9 +49,10 @@ def _ratios(over, under):
 
 
 def _figure(row, name, unit, by_variant):
-    c, ours, again = (by_variant.get(v) for v in "cra")
+    c, ours, again, old = (by_variant.get(v) for v in "crao")
     return Figure(row, name, unit, spread(ours), spread(c), _ratios(ours, c),
-                  _ratios(again, c) if again else None, by_variant)
+                  _ratios(again, c) if again else None,
+                  spread(old) if old else None, _ratios(ours, old) if old else None, by_variant)
 
 
 def _time(row, results):
@@ -75,7 +80,7 @@ def _memory(row, results):
     for when in ("fresh", "half", "cycled"):
         for what in ("pages", "total"):
             values = {}
-            for v in "cr":
+            for v in results:
                 values[v] = [r[f"{when}_pages"] + (r[f"{when}_slab"] if what == "total" else 0)
                              for r in results[v]]
             name = {"fresh": "full", "half": "half freed", "cycled": "after 25 cycles"}[when]
@@ -91,6 +96,6 @@ def figures(results):
 
 
 def geometric_mean(some):
-    """Of the ratios' medians; None without any."""
-    ratios = [f.ratio["median"] for f in some]
+    """Of these ratios' medians; None without any."""
+    ratios = [ratio["median"] for ratio in some]
     return statistics.geometric_mean(ratios) if ratios else None

@@ -7,9 +7,11 @@ host for each processor. icount: QEMU that counts instructions, one processor.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -53,17 +55,50 @@ def guest_program():
     return program
 
 
+def build_module(machine, tree):
+    """zsmalloc_rs.ko of a tree that has Kbuild and src, for the machine's kernel."""
+    cflags, rustflags = "-Wno-null-pointer-arithmetic", ""
+    if machine.arch == "um":
+        # older trees know neither what it can load nor that it has no sections of memory
+        cflags += " -DPAGES_PER_SECTION=0x8000"
+        rustflags = "-Crelocation-model=static -Ccode-model=large"
+    done = subprocess.run(
+        ["bash", "-c", f". {TOP}/scripts/env.sh && kmake -C {machine.kdir} M={tree} -j$JOBS "
+         f"KCFLAGS='{cflags}' KRUSTFLAGS='{rustflags}' modules"],
+        env=dict(os.environ, ARCH=machine.arch), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, check=False)
+    if done.returncode:
+        sys.exit(f"bench: {tree} did not build\n{done.stdout[-3000:]}")
+    return tree / "zsmalloc_rs.ko"
+
+
+def build_commit(machine, commit):
+    """The same of another commit of this repository, built once."""
+    kernel = hashlib.sha256(str(machine.kdir).encode()).hexdigest()[:8]
+    tree = BUILD / f"{machine.arch}-{kernel}-{commit}"
+    if not (tree / ".built").exists():
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir(parents=True)
+        subprocess.run(f"git archive {commit} Kbuild src | tar -x -C {tree}", shell=True, cwd=TOP,
+                       check=True)
+        build_module(machine, tree)
+        (tree / ".built").touch()
+    return tree / "zsmalloc_rs.ko"
+
+
 class Machine:
     """A kernel and the modules for it, and how it is booted."""
 
-    def __init__(self, name):
+    def __init__(self, name, against=None):
         self.name = name
         self.arch = "um" if name == "um" else "x86_64"
         script("kernel", arch=self.arch)
         script("module", "--quiet", arch=self.arch)
         self.kdir = Path(script("kernel", "--print-kdir", arch=self.arch))
         modules = Path(script("module", "--print-dir", arch=self.arch))
-        self.modules = [modules / "zsmalloc_rs.ko", modules / "bench/module/zpool_bench.ko",
+        self.ours = modules / "zsmalloc_rs.ko"
+        self.old = build_commit(self, against) if against else None
+        self.modules = [modules / "bench/module/zpool_bench.ko",
                         self.kdir / "drivers/block/zram/zram.ko"]
 
     def version(self):
@@ -72,7 +107,8 @@ class Machine:
 
     def run(self, rows, rounds, data, log):
         """Go through the plan of these rows, give the results."""
-        return plan.parse(self.boot(list(plan.commands(rows, rounds, data)), log), rows)
+        commands = plan.commands(rows, rounds, data, bool(self.old))
+        return plan.parse(self.boot(list(commands), log), rows)
 
     def boot(self, commands, log):
         """Boot, execute the commands, give the lines that they wrote."""
@@ -82,17 +118,21 @@ class Machine:
             return boot(self, commands, Path(directory), log)
 
 
-def _write_plan(machine, commands, directory, where):
-    lines = [f"load {where / module.name}" + (" num_devices=1" if "zram" in module.name else "")
-             for module in machine.modules]
+def _write_plan(machine, commands, directory):
+    lines = [f"use {plan.OURS}"]
+    lines += [f"load {module.name}" + (" num_devices=1" if "zram" in module.name else "")
+              for module in machine.modules]
     (directory / "plan").write_text("\n".join(lines + commands) + "\n")
     for module in machine.modules:
         shutil.copy(module, directory)
+    shutil.copy(machine.ours, directory / plan.OURS)
+    if machine.old:
+        shutil.copy(machine.old, directory / plan.OLD)
 
 
 def _boot_um(machine, commands, directory, log):
     """The host's files are the guest's, by hostfs: programs, data, plan, results."""
-    _write_plan(machine, commands, directory, directory)
+    _write_plan(machine, commands, directory)
     swap = directory / "swap"
     with swap.open("wb") as file:
         file.truncate(1 << 30)
@@ -112,7 +152,7 @@ def _boot_qemu(machine, commands, directory, log):
     """A user space of one program, which is the first and only thing in an initrd."""
     root = directory / "root"
     root.mkdir()
-    _write_plan(machine, commands, root, Path("/"))
+    _write_plan(machine, commands, root)
     shutil.copy(BUILD / "guest", root / "init")
     initrd = directory / "initrd"
     subprocess.run("find . | cpio --quiet -o -H newc | gzip -1 >../initrd", shell=True, cwd=root,

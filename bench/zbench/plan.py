@@ -2,20 +2,27 @@
 """Plans for guests, and their results.
 
 Each round has every row, and each row all its variants, one right after the other and in another
-order in the next round: "c" C zsmalloc, "r" ours, "a" C zsmalloc again. a against c says what a
-difference means that is none. A round before the first warms up, and is not counted.
+order in the next round: "c" C zsmalloc, "r" ours, "a" C zsmalloc again, "o" ours of another commit.
+a against c says what a difference means that is none. A round before the first warms up, and is not
+counted.
 """
 
-TYPES = {"c": "zsmalloc", "r": "zsmalloc_rs", "a": "zsmalloc"}
+TYPES = {"c": "zsmalloc", "r": "zsmalloc_rs", "a": "zsmalloc", "o": "zsmalloc_rs"}
+# each comes as often in each place, and after each of the others
 ORDERS = ("cra", "rac", "acr", "rca", "car", "arc")
+ORDERS_AGAINST = ("croa", "raco", "aorc", "ocar")
+
+# the module in the guest, and that of the other commit
+OURS, OLD = "zsmalloc_rs.ko", "zsmalloc_rs-old.ko"
 
 CORE = ("row core core isolate_movable_page=@isolate_movable_page "
         "putback_movable_pages=@putback_movable_pages migrate_pages=@migrate_pages")
 
 
-def variants(row, number):
+def variants(row, number, against):
     """The order of the variants in a round; memory is not timed, and needs no A/A."""
-    order = ORDERS[number % len(ORDERS)]
+    orders = ORDERS_AGAINST if against else ORDERS
+    order = orders[number % len(orders)]
     return order.replace("a", "") if row.kind == "memory" else order
 
 
@@ -23,7 +30,7 @@ def _memory_options(row):
     return dict(word.split("=") for word in row.command.split() if "=" in word)
 
 
-def commands(rows, rounds, data):
+def commands(rows, rounds, data, against=False):
     """The plan's lines for these rows; data maps names to files in the guest."""
     yield CORE
     for number in range(-1 if rounds > 1 else 0, rounds):
@@ -35,7 +42,9 @@ def commands(rows, rounds, data):
                 options = _memory_options(row)
                 yield (f"row {index}.sizes.0 sizes alg={options['alg']} "
                        f"file={data[options['data']]}")
-            for v in variants(row, number):
+            for v in variants(row, number, against):
+                if against and v in "ro":
+                    yield f"use {OLD if v == 'o' else OURS}"
                 what, _, rest = row.command.partition(" ")
                 if what == "row":
                     name, _, rest = rest.partition(" ")

@@ -4,7 +4,7 @@
 from . import plots
 from .figures import geometric_mean
 from .machines import MACHINES
-from .report import SECTIONS, means, number, section, spread
+from .report import SECTIONS, legend, means, section, table
 
 RESULTS = "results/performance.rst"
 SUMMARY = "results/performance-summary.md"
@@ -17,17 +17,13 @@ SHORT = (
 )
 
 
-def _table(header, rows):
-    """A simple table of reStructuredText."""
+def _table(rows):
+    """A simple table of reStructuredText; the first row is its head."""
+    header, *rows = rows
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = "  ".join("=" * width for width in widths)
     line = lambda row: "  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()  # noqa: E731
     return [rule, line(header), rule, *map(line, rows), rule]
-
-
-def _cells(f):
-    return (f.name, f.unit, number(f.ours["median"]), number(f.c["median"]),
-            spread(f.ratio) + ("" if f.significant() else " ="), spread(f.aa) if f.aa else "-")
 
 
 def _heading(text, mark):
@@ -41,19 +37,18 @@ def results(figures, about):
     for key, value in about.items():
         yield f":{key}: {value}"
     yield ""
-    yield ("Less than 1 is better than C. ``=``: no difference; the rounds do not agree on one, or C "
-           "against itself gave as much.")
+    yield legend(about)
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if not some:
             continue
         yield from _heading(title, "-")
         yield from (f"{MACHINES[machine]}.", "", f".. image:: plots/{machine}-{kind}.svg", "")
-        yield from _table(("row", "unit", "ours", "C", "ours / C", "C / C"),
-                          [_cells(f) for f in some])
+        yield from _table(table(some))
     yield from _heading("Geometric means", "-")
-    yield from _table(("rows", "ours / C"),
-                      [(title, f"{mean:.3f}") for title, mean in means(figures).items()])
+    yield from _table([("rows", "", "mean"), *(
+        (title, what, f"{mean:.3f}")
+        for title, of in means(figures).items() for what, mean in of.items())])
 
 
 def summary(figures, about):
@@ -65,7 +60,7 @@ def summary(figures, about):
     for f in some:
         digits = 3 if f.row.kind == "memory" else 2
         yield f"| {f.name} | {f.ratio['median']:.{digits}f} |"
-    mean = geometric_mean([f for f in figures if f.mean])
+    mean = geometric_mean(f.ratio for f in figures if f.mean)
     yield from ("", f"Geometric mean of the allocator's own rows: {mean:.2f}; less than 1 is better. "
                 f"{about['tree']}, {about['date']}, {MACHINES['um']}.", "",
                 "![ours beside C zsmalloc](Documentation/plots/summary.svg)")

@@ -39,7 +39,7 @@ def as_dict(figures, about):
     rows = [
         {"name": f.name, "machine": f.row.machine, "kind": f.row.kind, "unit": f.unit,
          "command": f.row.command, "source": "bench/" + f.row.source, "ours": f.ours, "c": f.c,
-         "ratio": f.ratio, "aa": f.aa, "significant": f.significant(), "in_mean": f.mean,
+         "ratio": f.ratio, "aa": f.aa, "old": f.old, "ratio_old": f.ratio_old, "significant": f.significant(), "in_mean": f.mean,
          "rounds": f.values, "notes": f.notes}
         for f in figures
     ]
@@ -47,24 +47,48 @@ def as_dict(figures, about):
 
 
 def means(figures):
-    """Geometric means by section; of User Mode Linux also that of the allocator's own rows."""
+    """Geometric means by section: ours / C, and ours / old if there is another commit. Of User Mode
+    Linux only of the allocator's own rows."""
     result = {}
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if kind == "time" and machine == "um":
             some = [f for f in some if f.mean]
         if kind == "time" and some:
-            result[title] = geometric_mean(some)
+            result[title] = {"ours / C": geometric_mean(f.ratio for f in some)}
+            if all(f.ratio_old for f in some):
+                result[title]["ours / old"] = geometric_mean(f.ratio_old for f in some)
     return result
 
 
-def _table(figures):
-    yield "| row | unit | ours | C | ours / C: median (min–max) | C / C: median (min–max) |"
-    yield "|---|---|--:|--:|--:|--:|"
+def _marked(f, ratio):
+    return spread(ratio) + ("" if f.significant(ratio) else " =")
+
+
+def table(figures):
+    """The head and the lines of a table."""
+    old = any(f.ratio_old for f in figures)
+    yield ("row", "unit", "ours", "C", "ours / C", "C / C") + (("old", "ours / old") if old else ())
     for f in figures:
-        mark = "" if f.significant() else " ="
-        yield (f"| {f.name} | {f.unit} | {number(f.ours['median'])} | {number(f.c['median'])} | "
-               f"{spread(f.ratio)}{mark} | {spread(f.aa) if f.aa else ''} |")
+        cells = (f.name, f.unit, number(f.ours["median"]), number(f.c["median"]),
+                 _marked(f, f.ratio), spread(f.aa) if f.aa else "-")
+        if old:
+            cells += (number(f.old["median"]), _marked(f, f.ratio_old)) if f.old else ("-", "-")
+        yield cells
+
+
+def legend(about):
+    """What the tables' columns and marks mean."""
+    text = ("Ratios: median (least and greatest) of all rounds. Less than 1 is better than C. =: no "
+            "difference; the rounds do not agree on one, or C against itself (C / C) gave as much.")
+    return text + (f" Old: ours of {about['old']}." if "old" in about else "")
+
+
+def _markdown_table(figures):
+    head, *lines = table(figures)
+    yield "| " + " | ".join(head) + " |"
+    yield "|---|---|" + "--:|" * (len(head) - 2)
+    yield from ("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def markdown(figures, about):
@@ -75,16 +99,15 @@ def markdown(figures, about):
     for key, value in about.items():
         yield f"- {key}: {value}"
     yield ""
-    yield ("Less than 1 is better than C. `=`: no difference; the rounds do not agree on one, or C "
-           "against itself gave as much.")
+    yield legend(about)
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if some:
             yield from ("", f"## {title}", "", f"Where: {MACHINES[machine]}.", "")
-            yield from _table(some)
+            yield from _markdown_table(some)
     yield from ("", "## Geometric means", "")
-    for title, mean in means(figures).items():
-        yield f"- {title}: {mean:.3f}"
+    for title, of in means(figures).items():
+        yield f"- {title}: " + ", ".join(f"{what} {mean:.3f}" for what, mean in of.items())
 
 
 def write(figures, about, directory):
