@@ -116,6 +116,8 @@ int zb_freed(struct zb_run *run);
 int zb_memory(struct zb_run *run);
 int zb_latency(struct zb_run *run);
 int zb_threads(struct zb_run *run);
+int zb_live_migrate(struct zb_run *run);
+int zb_live_contig(struct zb_run *run);
 int zb_shrinker_count(struct zb_run *run);
 
 #endif /* ZPOOL_BENCH_H */

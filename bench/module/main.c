@@ -35,6 +35,8 @@ static const struct zb_row zb_rows[] = {
 	{ "memory", zb_memory },
 	{ "latency", zb_latency },
 	{ "threads", zb_threads },
+	{ "live-migrate", zb_live_migrate },
+	{ "live-contig", zb_live_contig },
 	{ "shrinker-count", zb_shrinker_count },
 };
 

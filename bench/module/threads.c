@@ -1,192 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rows with several threads, each on a CPU of its own, in one pool.
+ * Rows with several threads in one pool.
  */
-#include <linux/completion.h>
-#include <linux/cpumask.h>
-#include <linux/kthread.h>
+#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
-#include <linux/slab.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "crew.h"
 
-#define MAX_THREADS	8
+#define OBJECTS	6000
 
-struct crew {
-	struct zb_pool *pool;
-	bool map;		/* map and unmap, instead of free and malloc */
-	unsigned long loops;	/* 0: until told to stop */
-	unsigned long nr;	/* objects of each thread */
-	bool stop;
-	bool failed;
-	atomic_t running;
-	struct completion done;
-};
-
-struct worker {
-	struct crew *crew;
-	unsigned long first;	/* objects first to first + nr - 1 are its own */
-	unsigned long calls;
-	struct task_struct *task;
-};
-
-static bool work_once(struct worker *w)
+static int threads_of(struct zb_run *run, unsigned long def)
 {
-	struct zb_pool *pool = w->crew->pool;
-	unsigned long i, k, end = w->first + w->crew->nr;
-
-	for (i = w->first; i < end; i++) {
-		k = pool->order[i];
-		if (w->crew->map) {
-			zpool_map_handle(pool->zpool, pool->handles[k],
-					 ZPOOL_MM_RO);
-			zpool_unmap_handle(pool->zpool, pool->handles[k]);
-		} else {
-			zb_drop(pool, k);
-		}
-		if (!(i % 64))
-			cond_resched();
-	}
-	for (i = w->first; i < end && !w->crew->map; i++)
-		if (zb_new(pool, pool->order[i]))
-			return false;
-	w->calls += w->crew->nr;
-	return true;
+	return min(zb_num(run, "threads", def), ZB_MAX_THREADS);
 }
 
-static int worker_thread(void *arg)
+static enum moving moving_of(struct zb_run *run)
 {
-	struct worker *w = arg;
-	struct crew *crew = w->crew;
-	unsigned long loop;
+	const char *what = zb_str(run, "moving", "");
 
-	for (loop = 0; !crew->loops || loop < crew->loops; loop++) {
-		if (READ_ONCE(crew->stop))
-			break;
-		if (!work_once(w)) {
-			WRITE_ONCE(crew->failed, true);
-			break;
-		}
-	}
-	if (atomic_dec_and_test(&crew->running))
-		complete(&crew->done);
-	while (!kthread_should_stop()) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (!kthread_should_stop())
-			schedule();
-		__set_current_state(TASK_RUNNING);
-	}
-	return 0;
+	return !strcmp(what, "objects") ? ZB_OBJECTS :
+	       !strcmp(what, "pages") ? ZB_PAGES : ZB_NOTHING;
 }
 
 /*
- * Migrate pages of zsmalloc's, wherever they are, a few at a time.  Frames are
- * looked at up to the number of pages there are: in a small guest, nearly all.
- */
-static void migrate_some(unsigned long *pfn)
-{
-	unsigned long end = *pfn + 4096;
-	LIST_HEAD(pages);
-	struct page *page;
-
-	for (; *pfn < end; (*pfn)++) {
-		page = pfn_valid(*pfn) ? pfn_to_page(*pfn) : NULL;
-		if (page && PageZsmalloc(page))
-			zb_isolate(page, &pages);
-	}
-	zb_migrate(&pages);
-	if (end > totalram_pages())
-		*pfn = 0;
-}
-
-/* In the background of a row with moving=1, on whatever CPU has time. */
-static int mover_thread(void *arg)
-{
-	struct crew *crew = arg;
-	unsigned long pfn = 0;
-
-	while (!kthread_should_stop()) {
-		zpool_compact(crew->pool->zpool);
-		if (zb_can_migrate())
-			migrate_some(&pfn);
-		cond_resched();
-	}
-	return 0;
-}
-
-static int start_worker(struct worker *w, int nr)
-{
-	struct task_struct *task = kthread_create(worker_thread, w,
-						  "zpool_bench/%d", nr);
-
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	kthread_bind(task, nr % num_online_cpus());
-	w->task = task;
-	return 0;
-}
-
-static int prepare(struct crew *crew, struct worker *workers, int threads)
-{
-	int i, ret = 0;
-
-	crew->nr = crew->pool->nr / threads;
-	atomic_set(&crew->running, threads);
-	init_completion(&crew->done);
-	for (i = 0; i < threads && !ret; i++) {
-		workers[i] = (struct worker){ crew, i * crew->nr };
-		ret = start_worker(&workers[i], i);
-	}
-	return ret;
-}
-
-static void dismiss(struct worker *workers, int threads)
-{
-	int i;
-
-	for (i = 0; i < threads; i++)
-		if (workers[i].task)
-			kthread_stop(workers[i].task);
-}
-
-/*
- * threads threads= op=free|map loops= moving= [size=]: all in one class with
- * size=, in many without.
+ * threads threads= op=free|map moving=objects|pages loops= [size=]: all in one
+ * class with size=, in many without.
  */
 static int time_threads(struct zb_run *run, struct zb_pool *pool)
 {
-	int threads = clamp(zb_num(run, "threads", 2), 1UL, MAX_THREADS);
-	struct worker workers[MAX_THREADS] = {};
-	struct task_struct *mover = NULL;
+	bool map = !strcmp(zb_str(run, "op", "free"), "map");
 	struct crew crew = {
 		.pool = pool,
-		.map = !strcmp(zb_str(run, "op", "free"), "map"),
-		.loops = zb_num(run, "loops", 10),
+		.map = map,
+		.loops = zb_num(run, "loops", map ? 150 : 40),
+		.threads = threads_of(run, 2),
+		.moving = moving_of(run),
 	};
-	int i, ret;
+	int ret = zb_crew_make(&crew), failed;
 
-	ret = prepare(&crew, workers, threads);
-	if (!ret && zb_num(run, "moving", 0))
-		mover = kthread_run(mover_thread, &crew, "zpool_bench/mover");
 	if (!ret) {
 		zb_start(run);
-		for (i = 0; i < threads; i++)
-			wake_up_process(workers[i].task);
+		zb_crew_start(&crew);
 		wait_for_completion(&crew.done);
-		zb_stop(run, threads * crew.nr * crew.loops);
+		zb_stop(run, crew.threads * crew.nr * crew.loops);
 	}
-	if (!IS_ERR_OR_NULL(mover))
-		kthread_stop(mover);
-	dismiss(workers, threads);
-	return ret ?: crew.failed ? -ENOMEM : 0;
+	failed = zb_crew_dismiss(&crew);
+	if (crew.moving == ZB_PAGES)
+		zb_note(run, " pages=%lu left=%lu", crew.migration.isolated,
+			crew.migration.left);
+	if (crew.moving)
+		zb_note(run, " moved=%lu", crew.rounds);
+	return ret ?: failed;
 }
 
 int zb_threads(struct zb_run *run)
 {
-	return zb_with_pool(run, 4000, true, time_threads);
+	if (moving_of(run) == ZB_PAGES && !zb_can_migrate())
+		return zb_fail(run, "the command core must come first");
+	return zb_with_pool(run, OBJECTS, true, time_threads);
 }
+
+/*
+ * live-migrate threads= pages=: migrate pages until so many have been, while
+ * threads free what is in them and allocate it again.  ops are pages migrated.
+ */
+static int time_live_migrate(struct zb_run *run, struct zb_pool *pool)
+{
+	unsigned long pages = zb_num(run, "pages", 20000);
+	struct crew crew = { .pool = pool, .threads = threads_of(run, 1) };
+	struct migration m = { 0 };
+	int ret = zb_crew_make(&crew), failed;
+
+	if (!ret)
+		zb_crew_start(&crew);
+	while (!ret && m.isolated - m.left < pages && !READ_ONCE(crew.failed)) {
+		zb_migrate_some(&m);
+		cond_resched();
+	}
+	failed = zb_crew_dismiss(&crew);
+	run->ns = m.ns;
+	run->ops = m.isolated - m.left;
+	zb_note(run, " left=%lu", m.left);
+	return ret ?: failed;
+}
+
+int zb_live_migrate(struct zb_run *run)
+{
+	if (!zb_can_migrate())
+		return zb_fail(run, "the command core must come first");
+	return zb_with_pool(run, OBJECTS, true, time_live_migrate);
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
+/*
+ * live-contig threads= ranges= pages=: allocate ranges of frames, as CMA does, and
+ * free them again, while threads free and allocate objects in them.  ops are the
+ * ranges that were to be had.
+ */
+static int time_live_contig(struct zb_run *run, struct zb_pool *pool)
+{
+	unsigned long pages = zb_num(run, "pages", 2048), pfn = 0, busy = 0;
+	unsigned long ranges = zb_num(run, "ranges", 32), i;
+	struct crew crew = { .pool = pool, .threads = threads_of(run, 1) };
+	int ret = zb_crew_make(&crew), failed;
+
+	if (!ret)
+		zb_crew_start(&crew);
+	zb_start(run);
+	for (i = 0; i < ranges && !ret; i++) {
+		/* the upper half, where there are few pages of the kernel's own */
+		pfn += pages;
+		if (pfn < totalram_pages() / 2 || pfn + pages > totalram_pages())
+			pfn = ALIGN(totalram_pages() / 2, pages);
+		if (alloc_contig_range(pfn, pfn + pages, MIGRATE_MOVABLE,
+				       GFP_KERNEL | __GFP_NOWARN))
+			busy++;
+		else
+			free_contig_range(pfn, pages);
+	}
+	zb_stop(run, ranges - busy);
+	failed = zb_crew_dismiss(&crew);
+	zb_note(run, " busy=%lu", busy);
+	return ret ?: failed;
+}
+
+int zb_live_contig(struct zb_run *run)
+{
+	return zb_with_pool(run, 40000, true, time_live_contig);
+}
+#else
+int zb_live_contig(struct zb_run *run)
+{
+	return zb_fail(run, "kernel without CONFIG_CONTIG_ALLOC");
+}
+#endif
 
 /* The shrinker that was registered last, which is that of the newest pool. */
 static struct shrinker *last_shrinker(struct zb_run *run)
@@ -205,32 +154,30 @@ static struct shrinker *last_shrinker(struct zb_run *run)
  */
 static int time_count(struct zb_run *run, struct zb_pool *pool)
 {
-	int i, threads = min(zb_num(run, "threads", 0), MAX_THREADS);
+	struct crew crew = { .pool = pool, .threads = threads_of(run, 0) };
 	struct shrinker *shrinker = last_shrinker(run);
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
-	struct worker workers[MAX_THREADS] = {};
-	struct crew crew = { .pool = pool };
-	int ret = 0;
+	unsigned long i, times = zb_num(run, "times", 20000);
+	int ret, failed;
 
 	if (!shrinker)
 		return zb_fail(run, "shrinker_list= is not its address");
 	zb_drop_half(pool);
-	if (threads)
-		ret = prepare(&crew, workers, threads);
-	for (i = 0; i < threads && !ret; i++)
-		wake_up_process(workers[i].task);
+	ret = zb_crew_make(&crew);
 	if (!ret) {
+		zb_crew_start(&crew);
 		zb_start(run);
-		for (i = 0; i < 2000; i++)
+		for (i = 0; i < times; i++) {
 			shrinker->count_objects(shrinker, &sc);
-		zb_stop(run, 2000);
+			cond_resched();
+		}
+		zb_stop(run, times);
 	}
-	WRITE_ONCE(crew.stop, true);
-	dismiss(workers, threads);
-	return ret;
+	failed = zb_crew_dismiss(&crew);
+	return ret ?: failed;
 }
 
 int zb_shrinker_count(struct zb_run *run)
 {
-	return zb_with_pool(run, 4000, true, time_count);
+	return zb_with_pool(run, OBJECTS, true, time_count);
 }

@@ -100,20 +100,26 @@ def end_to_end_rows():
 
 def smp_rows():
     """Several processors, emulated, a thread of the host each."""
+    def row(name, command, source="module/crew.c:work_once", **more):
+        return Row(name, f"smp{cpus}", "row " + command, source, **more)
+
     for cpus in (2, 4):
         for op in ("free", "map"):
-            name = "free and malloc" if op == "free" else "map"
+            what = "free and malloc" if op == "free" else "map"
             for classes, size in (("one class", " size=1000"), ("many classes", "")):
-                for moving in (0, 1):
-                    yield Row(
-                        f"{name}, {classes}" + (", while all moves" if moving else ""),
-                        f"smp{cpus}",
-                        f"row threads threads={cpus} op={op} moving={moving}{size}",
-                        "module/threads.c:work_once",
-                    )
-        yield Row("shrinker count under load", f"smp{cpus}",
-                  f"row shrinker-count shrinker_list=@shrinker_list threads={cpus - 1}",
-                  "module/threads.c:time_count")
+                name, command = f"{what}, {classes}", f"threads threads={cpus} op={op}{size}"
+                yield row(name, command)
+                if cpus == 2:
+                    yield row(f"{name}, under compaction", command + " moving=objects")
+                    yield row(f"{name}, under migration", command + " moving=pages")
+        if cpus == 2:
+            yield row("page migration, under free and malloc", "live-migrate",
+                      "module/threads.c:time_live_migrate", per="page")
+            yield row("contiguous 8 MiB, under free and malloc", "live-contig",
+                      "module/threads.c:time_live_contig", per="range")
+            yield row("shrinker count, under free and malloc",
+                      "shrinker-count threads=1 shrinker_list=@shrinker_list",
+                      "module/threads.c:time_count")
 
 
 def icount_rows():
