@@ -26,6 +26,11 @@ int write_file(const char *path, const char *value);
 int read_file(const char *path, char *buf, size_t size);
 u64 kernel_clock(void);
 
+/* content.c: what is put into pages; how many bytes lz4 makes of it, about. */
+#define PAGE 4096
+u64 next_random(u64 *x);
+size_t page_content(u64 *page, u64 seed, size_t nr);
+
 /* swapdev.c: swap on a new zram device, or through zswap. */
 int swap_begin(char **args, struct result *r);
 void swap_end(char **args);
@@ -34,6 +39,7 @@ void zram_end(void);
 
 /* Commands that are not the kernel module's, by name. */
 void do_swap(char **args, struct result *r);
+void do_pressure(char **args, struct result *r);
 void do_fio(char **args, struct result *r);
 
 #endif /* ZB_GUEST_H */

@@ -7,6 +7,7 @@
  *	row ID COMMAND		a row of the kernel module (bench/module)
  *	read ID FILE		lines of "name value", as name=value
  *	swap ID ARGUMENTS	swap.c
+ *	pressure ID ARGUMENTS	pressure.c
  *	fio ID ARGUMENTS	fio.c
  *
  * In a command, @name stands for the kernel's symbol of that name.  For each ID
@@ -230,6 +231,8 @@ static void execute(char *line)
 		n++;
 	if (!strcmp(what, "swap"))
 		do_command(id, words, do_swap);
+	else if (!strcmp(what, "pressure"))
+		do_command(id, words, do_pressure);
 	else if (!strcmp(what, "fio"))
 		do_command(id, words, do_fio);
 	else

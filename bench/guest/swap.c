@@ -23,7 +23,6 @@
 #include "guest.h"
 
 #define MAX_PROCESSES 8
-#define PAGE 4096
 
 struct child {
 	pid_t pid;
@@ -41,24 +40,6 @@ static bool hear(int fd, char c)
 	char got = 0;
 
 	return read(fd, &got, 1) == 1 && got == c;
-}
-
-static u64 next_random(u64 *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
-/* The first part cannot be compressed, from 1/32 to 3/4 of the page; the rest repeats. */
-static void page_content(u64 *page, u64 seed, size_t nr)
-{
-	u64 x = (seed + 1) * 0x9e3779b97f4a7c15ull + nr * 0xbf58476d1ce4e5b9ull + 1;
-	size_t random = 16 + next_random(&x) % 369, i;
-
-	for (i = 0; i < PAGE / 8; i++)
-		page[i] = i < random ? next_random(&x) : nr;
 }
 
 static bool check(char *mem, size_t size, u64 seed)

@@ -51,7 +51,7 @@ static int time_threads(struct zb_run *run, struct zb_pool *pool)
 		zb_note(run, " pages=%lu left=%lu", crew.migration.isolated,
 			crew.migration.left);
 	if (crew.moving)
-		zb_note(run, " moved=%lu", crew.rounds);
+		zb_note(run, " mover=%lu", crew.rounds);
 	return ret ?: failed;
 }
 

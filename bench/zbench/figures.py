@@ -88,9 +88,19 @@ def _memory(row, results):
                           "pages", values)
 
 
+def _pressure(row, results):
+    """What the allocator took for what was in it: that differs a little from run to run."""
+    for what in ("pages", "pages and slab"):
+        values = {v: [1000 * 4096 * (r["pages"] + (r["slab"] if "slab" in what else 0)) / r["data"]
+                      for r in rounds] for v, rounds in results.items()}
+        figure = _figure(row, f"{row.name}: {what}", "bytes/1000 of data", values)
+        figure.notes = {v: rounds[-1] for v, rounds in results.items()}
+        yield figure
+
+
 def figures(results):
     """All lines of the table, in the order of the rows."""
-    make = {"time": _time, "latency": _latency, "memory": _memory}
+    make = {"time": _time, "latency": _latency, "memory": _memory, "pressure": _pressure}
     for row, by_variant in results.items():
         yield from make[row.kind](row, by_variant)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guests that rows run in.
 
-um: User Mode Linux, native speed, one processor. smp2, smp4: QEMU that translates, a thread of the
-host for each processor. icount: QEMU that counts instructions, one processor.
+um: User Mode Linux, native speed, one processor; um-small: the same with little memory. smp1, smp2, smp4: QEMU that translates, a thread of the
+host for each processor; smp1 is for "bench/run --check" only. icount: QEMU that counts instructions, one processor.
 """
 
 import contextlib
@@ -19,9 +19,12 @@ from . import plan
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build" / "bench"
+DISKS = ("/dev/vda", "/dev/vdb")  # of QEMU's guests, for data
 
 MACHINES = {
     "um": "User Mode Linux, native, one CPU",
+    "um-small": "User Mode Linux, native, one CPU, 256 MiB",
+    "smp1": "QEMU, translated, one CPU",
     "smp2": "QEMU, translated, two CPUs, a thread each",
     "smp4": "QEMU, translated, four CPUs, a thread each",
     "icount": "QEMU, one CPU, instructions counted",
@@ -91,7 +94,7 @@ class Machine:
 
     def __init__(self, name, against=None):
         self.name = name
-        self.arch = "um" if name == "um" else "x86_64"
+        self.arch = "um" if name.startswith("um") else "x86_64"
         script("kernel", arch=self.arch)
         script("module", "--quiet", arch=self.arch)
         self.kdir = Path(script("kernel", "--print-kdir", arch=self.arch))
@@ -107,15 +110,17 @@ class Machine:
 
     def run(self, rows, rounds, data, log):
         """Go through the plan of these rows, give the results."""
-        commands = plan.commands(rows, rounds, data, bool(self.old))
-        return plan.parse(self.boot(list(commands), log), rows)
+        where = data if self.arch == "um" else dict(zip(data, DISKS))
+        commands = plan.commands(rows, rounds, where, bool(self.old))
+        return plan.parse(self.boot(list(commands), log, data.values()), rows)
 
-    def boot(self, commands, log):
-        """Boot, execute the commands, give the lines that they wrote."""
+    def boot(self, commands, log, disks=()):
+        """Boot, execute the commands, give the lines that they wrote. User Mode Linux sees all of
+        the host's files; QEMU gets these as disks."""
         # not in /tmp, which is another one in the guest
         with tempfile.TemporaryDirectory(prefix="guest.", dir=BUILD) as directory:
-            boot = _boot_um if self.name == "um" else _boot_qemu
-            return boot(self, commands, Path(directory), log)
+            boot = _boot_um if self.arch == "um" else _boot_qemu
+            return boot(self, commands, Path(directory), log, disks)
 
 
 def _write_plan(machine, commands, directory):
@@ -130,17 +135,19 @@ def _write_plan(machine, commands, directory):
         shutil.copy(machine.old, directory / plan.OLD)
 
 
-def _boot_um(machine, commands, directory, log):
+def _boot_um(machine, commands, directory, log, _):
     """The host's files are the guest's, by hostfs: programs, data, plan, results."""
     _write_plan(machine, commands, directory)
     swap = directory / "swap"
     with swap.open("wb") as file:
         file.truncate(1 << 30)
-    # UML keeps its memory in a file below TMPDIR: one that is in memory
+    # slab_nomerge: so that pressure.c can tell whose caches are whose. UML keeps its memory in a file below TMPDIR: one that is in memory
     env = dict(os.environ, TMPDIR="/dev/shm")
     with log.open("wb") as out:
         subprocess.run(
-            [machine.kdir / "linux", "mem=1800M", "root=/dev/root", "rootfstype=hostfs",
+            [machine.kdir / "linux",
+             "mem=256M" if machine.name == "um-small" else "mem=1800M", "slab_nomerge",
+             "root=/dev/root", "rootfstype=hostfs",
              "rootflags=/", "rw", f"init={BUILD / 'guest'}", f"ZB_DIR={directory}",
              f"ubd0={swap}", "con=null", "con0=null,fd:1", "quiet", "panic=1"],
             env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=7200, check=False)
@@ -148,7 +155,7 @@ def _boot_um(machine, commands, directory, log):
     return results.read_text().splitlines() if results.exists() else []
 
 
-def _boot_qemu(machine, commands, directory, log):
+def _boot_qemu(machine, commands, directory, log, disks):
     """A user space of one program, which is the first and only thing in an initrd."""
     root = directory / "root"
     root.mkdir()
@@ -158,13 +165,15 @@ def _boot_qemu(machine, commands, directory, log):
     subprocess.run("find . | cpio --quiet -o -H newc | gzip -1 >../initrd", shell=True, cwd=root,
                    check=True)
     if machine.name == "icount":
-        cpus = ["-accel", "tcg,thread=single", "-icount", "shift=0,align=off,sleep=off",
+        more = ["-accel", "tcg,thread=single", "-icount", "shift=0,align=off,sleep=off",
                 "-smp", "1"]
     else:
-        cpus = ["-accel", "tcg,thread=multi", "-smp", machine.name.removeprefix("smp")]
+        more = ["-accel", "tcg,thread=multi", "-smp", machine.name.removeprefix("smp")]
+    for disk in disks:
+        more += ["-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
     with log.open("wb") as out:
         subprocess.run(
-            ["qemu-system-x86_64", "-machine", "q35,usb=off", "-cpu", "max", *cpus, "-m", "1G",
+            ["qemu-system-x86_64", "-machine", "q35,usb=off", "-cpu", "max", *more, "-m", "1G",
              "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
              "-serial", "stdio", "-kernel", machine.kdir / "arch/x86/boot/bzImage",
              "-initrd", initrd, "-append",

@@ -72,7 +72,7 @@ def parse(lines, rows):
         if not rest.startswith("ok ") or ident.count(".") != 2:
             continue
         index, variant, number = ident.split(".")
-        if number == "-1":
+        if number == "-1" or variant not in TYPES:
             continue
         values = {key: int(value) for key, value in
                   (word.split("=") for word in rest.split()[1:])}

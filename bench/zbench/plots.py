@@ -55,6 +55,6 @@ def plot_all(figures, sections, directory):
     for machine, kind, title in sections:
         some = [f for f in figures if f.row.machine == machine and f.row.kind == kind]
         if some:
-            what = "memory" if kind == "memory" else (
+            what = "memory" if kind in ("memory", "pressure") else (
                 "instructions" if machine == "icount" else "time")
             plot(some, title, directory / f"{machine}-{kind}.svg", what)

@@ -10,6 +10,7 @@ SECTIONS = (
     ("um", "time", "One allocator, one CPU"),
     ("um", "latency", "Nearly the longest calls"),
     ("um", "memory", "Memory"),
+    ("um-small", "pressure", "Memory under pressure"),
     ("smp2", "time", "Two CPUs"),
     ("smp4", "time", "Four CPUs"),
     ("icount", "time", "Instructions"),

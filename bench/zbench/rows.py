@@ -16,7 +16,7 @@ class Row:
     mean: bool = False  # counts in the geometric mean
     quick: bool = True  # part of make bench-quick
     scale: float = 1  # a result's unit times this is nanoseconds (or instructions)
-    kind: str = "time"  # time, memory, latency
+    kind: str = "time"  # time, latency, memory, pressure
 
 
 def um_rows():
@@ -75,6 +75,13 @@ def memory_rows():
             yield Row(f"{data}, {alg}", "um", f"row memory sizes=loaded alg={alg} data={data}",
                       "module/memory.c:measure", kind="memory", per="pool",
                       quick=alg == "lz4")
+
+
+def pressure_rows():
+    """The same with more memory in use than there is."""
+    for device in ("zram", "zswap"):
+        yield Row(f"{device} under pressure", "um-small", f"pressure device={device}",
+                  "guest/pressure.c:take", kind="pressure", per="pool", quick=False)
 
 
 def end_to_end_rows():
@@ -137,6 +144,7 @@ def all_rows():
     """Every row, in the order of the report."""
     yield from um_rows()
     yield from memory_rows()
+    yield from pressure_rows()
     yield from end_to_end_rows()
     yield from smp_rows()
     yield from icount_rows()
