@@ -25,7 +25,8 @@ help:
 	@echo 'make test-stock  the module in the kernel that Debian ships, of which none is built'
 	@echo 'make torture     MINUTES of everything at once on FLAVOR; SEED and ROUNDS repeat some of it'
 	@echo 'make test-mutants   put faults into the module, one at a time: the tests have to find them'
-	@echo 'make bench       speed and memory beside C zsmalloc; ROWS=regular expression for some rows'
+	@echo 'make bench       speed and memory beside C zsmalloc; ROWS=regular expression for some rows,'
+	@echo '                 AGAINST=COMMIT to measure ours of that commit, too'
 	@echo 'make bench-quick the part of it that takes less than five minutes'
 	@echo 'make test-all    every suite on every flavour, and the two above: hours'
 	@echo
@@ -103,7 +104,8 @@ test-mutants:
 
 bench:
 	@scripts/setup --bench
-	@bench/run $(if $(ROWS),--rows '$(ROWS)') $(if $(ROUNDS),--rounds $(ROUNDS))
+	@bench/run $(if $(ROWS),--rows '$(ROWS)') $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(AGAINST),--against $(AGAINST))
 
 bench-quick:
 	@scripts/setup --bench

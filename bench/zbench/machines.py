@@ -31,6 +31,13 @@ MACHINES = {
 }
 
 
+def where(name):
+    """The machine, and what it lacks on this host."""
+    cpus = int(name.removeprefix("smp")) if name.startswith("smp") else 1
+    host = os.cpu_count()
+    return MACHINES[name] + (f", on a host that has {host}: they take turns" if cpus > host else "")
+
+
 @contextlib.contextmanager
 def locked():
     """Nobody else of ours boots a guest meanwhile."""

@@ -54,6 +54,10 @@ def commands(rows, rounds, data, against=False):
                 yield f"{what} {index}.{v}.{number} {rest}".rstrip()
 
 
+# what a report says of boots that have failed
+FAILED = "failed, and so not here"
+
+
 class Failed(Exception):
     """A guest that did not get to its end, or a command that failed in it."""
 

@@ -3,8 +3,8 @@
 
 from . import plots
 from .figures import geometric_mean
-from .machines import MACHINES
-from .report import SECTIONS, legend, means, section, table
+from .machines import MACHINES, where
+from .report import SECTIONS, digits, legend, means, section, table
 
 RESULTS = "results/performance.rst"
 SUMMARY = "results/performance-summary.md"
@@ -14,6 +14,7 @@ SHORT = (
     "malloc and write", "random read", "free at random", "churn", "refill",
     "munmap of zram swap, 1 process", "swap-out, zswap",
     "files, lz4: full, pages and slab", "files, lz4: after 25 cycles, pages and slab",
+    "zswap under pressure: pages and slab",
 )
 
 
@@ -43,7 +44,7 @@ def results(figures, about):
         if not some:
             continue
         yield from _heading(title, "-")
-        yield from (f"{MACHINES[machine]}.", "", f".. image:: plots/{machine}-{kind}.svg", "")
+        yield from (f"{where(machine)}.", "", f".. image:: plots/{machine}-{kind}.svg", "")
         yield from _table(table(some))
     yield from _heading("Geometric means", "-")
     yield from _table([("rows", "", "mean"), *(
@@ -53,13 +54,13 @@ def results(figures, about):
 
 def summary(figures, about):
     """A small table and a plot, for README.md."""
-    some = [f for name in SHORT for f in figures if f.row.machine == "um" and f.name == name]
+    some = [f for name in SHORT for f in figures
+            if f.row.machine.startswith("um") and f.name == name]
     yield from ("<!-- SPDX-License-Identifier: GPL-2.0 -->",
                 "<!-- Written by bench/run --publish, for README.md. -->",
                 "| what | ours / C zsmalloc |", "|---|--:|")
     for f in some:
-        digits = 3 if f.row.kind == "memory" else 2
-        yield f"| {f.name} | {f.ratio['median']:.{digits}f} |"
+        yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f} |"
     mean = geometric_mean(f.ratio for f in figures if f.mean)
     yield from ("", f"Geometric mean of the allocator's own rows: {mean:.2f}; less than 1 is better. "
                 f"{about['tree']}, {about['date']}, {MACHINES['um']}.", "",

@@ -4,7 +4,7 @@
 import json
 
 from .figures import geometric_mean
-from .machines import MACHINES
+from .machines import where
 
 SECTIONS = (
     ("um", "time", "One allocator, one CPU"),
@@ -23,11 +23,15 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def spread(ratio):
+def spread(ratio, places=2):
     """Median, least and greatest."""
-    if ratio["min"] == ratio["max"]:
-        return f"{ratio['median']:.3f}"
-    return f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})"
+    median, least, greatest = (f"{ratio[key]:.{places}f}" for key in ("median", "min", "max"))
+    return median if ratio["min"] == ratio["max"] else f"{median} ({least}–{greatest})"
+
+
+def digits(f):
+    """Of memory a thousandth means something."""
+    return 3 if f.row.kind in ("memory", "pressure") else 2
 
 
 def section(figures, machine, kind):
@@ -63,7 +67,7 @@ def means(figures):
 
 
 def _marked(f, ratio):
-    return spread(ratio) + ("" if f.significant(ratio) else " =")
+    return spread(ratio, digits(f)) + ("" if f.significant(ratio) else " =")
 
 
 def table(figures):
@@ -72,7 +76,7 @@ def table(figures):
     yield ("row", "unit", "ours", "C", "ours / C", "C / C") + (("old", "ours / old") if old else ())
     for f in figures:
         cells = (f.name, f.unit, number(f.ours["median"]), number(f.c["median"]),
-                 _marked(f, f.ratio), spread(f.aa) if f.aa else "-")
+                 _marked(f, f.ratio), spread(f.aa, digits(f)) if f.aa else "-")
         if old:
             cells += (number(f.old["median"]), _marked(f, f.ratio_old)) if f.old else ("-", "-")
         yield cells
@@ -104,7 +108,7 @@ def markdown(figures, about):
     for machine, kind, title in SECTIONS:
         some = section(figures, machine, kind)
         if some:
-            yield from ("", f"## {title}", "", f"Where: {MACHINES[machine]}.", "")
+            yield from ("", f"## {title}", "", f"Where: {where(machine)}.", "")
             yield from _markdown_table(some)
     yield from ("", "## Geometric means", "")
     for title, of in means(figures).items():
