@@ -139,14 +139,17 @@ void do_pressure(char **args, struct result *r)
 	size_t nr = (arg_num(args, "mb", 300) << 20) / PAGE;
 	int status = -1;
 	pid_t pid;
+	u64 t;
 
 	if (swap_begin(args, r))
 		return;
+	t = kernel_clock();
 	pid = fork();
 	if (!pid)
 		_exit(!work(s, nr, arg_num(args, "writes", 60000), zram));
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status || !s->data)
 		r->failed = "pressure: killed, or nothing went out";
+	r->ns = kernel_clock() - t;
 	r->ops = SAMPLES;
 	snprintf(r->notes, sizeof(r->notes), " pages=%llu slab=%llu data=%llu", s->pages,
 		 s->slab, s->data);
