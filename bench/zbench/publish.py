@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What bench/run --publish puts into Documentation/: results, plots, and a few lines for README."""
+"""What bench/run --publish puts into Documentation/, results and plots, and into README.md."""
 
 from . import plots
 from .figures import geometric_mean
@@ -7,7 +7,7 @@ from .machines import MACHINES, where
 from .report import SECTIONS, digits, legend, means, section, table
 
 RESULTS = "results/performance.rst"
-SUMMARY = "results/performance-summary.md"
+BEGIN, END = "<!-- Written by bench/run --publish: -->\n", "<!-- End of what it has written. -->\n"
 
 # The rows that say most to somebody who looks for one minute.
 SHORT = (
@@ -52,19 +52,29 @@ def results(figures, about):
         for title, of in means(figures).items() for what, mean in of.items())])
 
 
-def summary(figures, about):
-    """A small table and a plot, for README.md."""
-    some = [f for name in SHORT for f in figures
-            if f.row.machine.startswith("um") and f.name == name]
-    yield from ("<!-- SPDX-License-Identifier: GPL-2.0 -->",
-                "<!-- Written by bench/run --publish, for README.md. -->",
-                "| what | ours / C zsmalloc |", "|---|--:|")
+def summary(some, figures, about):
+    """A small table, for README.md."""
+    yield from ("| what | ours / C zsmalloc |", "|---|--:|")
     for f in some:
         yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f} |"
     mean = geometric_mean(f.ratio for f in figures if f.mean)
-    yield from ("", f"Geometric mean of the allocator's own rows: {mean:.2f}; less than 1 is better. "
-                f"{about['tree']}, {about['date']}, {MACHINES['um']}.", "",
-                "![ours beside C zsmalloc](Documentation/plots/summary.svg)")
+    yield f"| geometric mean of the allocator's own rows | {mean:.2f} |"
+    yield from ("", f"Less than 1 is better. {about['tree']}, {about['date']}, {MACHINES['um']}.")
+
+
+def publish_readme(figures, about, documentation):
+    """The table between the two marks, and its plot; only if every row of it has been measured."""
+    some = [f for name in SHORT for f in figures
+            if f.row.machine.startswith("um") and f.name == name]
+    if len(some) != len(SHORT):
+        return
+    readme = documentation.parent / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    lines = "\n".join(summary(some, figures, about)) + "\n"
+    readme.write_text(before + BEGIN + lines + END + after, encoding="utf-8")
+    own = [f for f in figures if f.mean and "400,000" not in f.name]
+    plots.plot(own, "zsmalloc_rs beside C zsmalloc, one CPU", documentation / "plots/summary.svg")
 
 
 def publish(figures, about, documentation):
@@ -72,7 +82,5 @@ def publish(figures, about, documentation):
     directory = documentation / "plots"
     directory.mkdir(exist_ok=True)
     (documentation / RESULTS).write_text("\n".join(results(figures, about)) + "\n")
-    (documentation / SUMMARY).write_text("\n".join(summary(figures, about)) + "\n")
     plots.plot_all(figures, SECTIONS, directory)
-    own = [f for f in figures if f.mean and "400,000" not in f.name]
-    plots.plot(own, "zsmalloc_rs beside C zsmalloc, one CPU", directory / "summary.svg")
+    publish_readme(figures, about, documentation)
