@@ -191,7 +191,7 @@ static void use(const char *file)
 		return;
 	while (*used && syscall(SYS_delete_module, "zsmalloc_rs", O_NONBLOCK)) {
 		if (!tries--) {
-			fprintf(out, "use fail %s: %s\n", used, strerror(errno));
+			fprintf(out, "unload fail %s: %s\n", used, strerror(errno));
 			return;
 		}
 		usleep(10000);

@@ -49,8 +49,8 @@ static u64 cache_pages(void)
 	char line[512], name[64];
 
 	while (f && fgets(line, sizeof(line), f)) {
-		/* name active objects size objects-a-slab pages-a-slab : ... : ... : active slabs shared */
-		if (sscanf(line, "%63s %*u %*u %*u %*u %llu : tunables %*u %*u %*u : slabdata %*u %llu",
+		/* pages of a slab come sixth, how many slabs there are behind "slabdata" */
+		if (sscanf(line, "%63s %*u %*u %*u %*u %llu : %*s %*u %*u %*u : %*s %*u %llu",
 			   name, &per_slab, &slabs) == 3 && is_allocators(name))
 			sum += per_slab * slabs;
 	}
