@@ -7,7 +7,12 @@
 
 use super::report::TOTALS;
 use crate::{
-    sys::{bindings, page::LockedPage, rcu},
+    sys::{
+        bindings,
+        page::LockedPage,
+        rcu,
+        trace::{self, Migration},
+    },
     zsmalloc::{self, Event, Refused},
 };
 use core::ptr::NonNull;
@@ -38,6 +43,7 @@ unsafe extern "C" fn isolate(page: *mut bindings::page, _mode: bindings::isolate
     let ours = page.owner(&rcu::read_lock()).is_some();
     if !ours {
         TOTALS.add(Event::IsolateRefusedFreed, 1);
+        trace::isolate_refused(&page);
     }
     ours
 }
@@ -62,15 +68,17 @@ unsafe extern "C" fn migrate(
     };
     // SAFETY: Referenced and locked by the caller.
     let (new, old) = unsafe { (LockedPage::from_raw(new), LockedPage::from_raw(old)) };
-    match zsmalloc::migrate(&new, &old) {
-        Ok(()) => bindings::MIGRATEPAGE_SUCCESS as c_int,
-        Err(Refused::Busy) => EAGAIN.to_errno(),
-        Err(Refused::Unlisted) => EINVAL.to_errno(),
+    let (result, code) = match zsmalloc::migrate(&new, &old) {
+        Ok(()) => (Migration::Migrated, bindings::MIGRATEPAGE_SUCCESS as c_int),
+        Err(Refused::Busy) => (Migration::Busy, EAGAIN.to_errno()),
+        Err(Refused::Unlisted) => (Migration::Unlisted, EINVAL.to_errno()),
         Err(Refused::Freed) => {
             TOTALS.add(Event::MigrateRefusedFreed, 1);
-            EINVAL.to_errno()
+            (Migration::Freed, EINVAL.to_errno())
         }
-    }
+    };
+    trace::migrate(&old, &new, result);
+    code
 }
 
 // `hooks.c` calls it by the same type.

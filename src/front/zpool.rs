@@ -19,6 +19,7 @@ use crate::{
         module,
         page::Gfp,
         shrinker::{Shrink, Shrinker},
+        trace::{self, PoolId},
     },
     zsmalloc::{Error, Handle, Pool, PoolInUse},
 };
@@ -53,19 +54,23 @@ impl Shrink for Pool {
 
 impl ZpoolPool {
     fn new(name: &CStr) -> Result<Box<Self>, NoMemory> {
-        let pool = Pool::new(name, module::chain_size())?;
+        let chain_size = module::chain_size();
+        let pool = Pool::new(name, chain_size)?;
         let address = NonNull::from(&*pool);
+        let id = PoolId::of(pool.stats());
         // SAFETY: `destroy()` drops all three before the pool, which stays at its address. Without
         // memory for the first two the pool works all the same, so neither is checked (as in C
         // zsmalloc).
-        unsafe {
+        let this = unsafe {
             alloc::boxed(Self {
                 shrinker: Shrinker::register(name, address),
                 debugfs: Some(report::pool_dir(name, address)),
                 counted: report::add_pool(address)?,
                 pool,
             })
-        }
+        }?;
+        trace::pool_create(id, name, chain_size);
+        Ok(this)
     }
 
     fn destroy(this: Box<Self>) {
@@ -77,10 +82,18 @@ impl ZpoolPool {
         } = Box::into_inner(this);
         drop(shrinker);
         drop(debugfs);
-        if let Err(PoolInUse { objects }) = Pool::destroy(pool, || drop(counted)) {
-            pr_warn!("pool destroyed with {objects} objects in it: leaked, and the module stays\n");
-            module::leak_pool();
-        }
+        let id = PoolId::of(pool.stats());
+        let leaked = match Pool::destroy(pool, || drop(counted)) {
+            Ok(()) => 0,
+            Err(PoolInUse { objects }) => {
+                pr_warn!(
+                    "pool destroyed with {objects} objects in it: leaked, and the module stays\n"
+                );
+                module::leak_pool();
+                objects
+            }
+        };
+        trace::pool_destroy(id, leaked);
     }
 }
 

@@ -18,6 +18,7 @@
 //! | [`preempt`] | sections that are not preempted |
 //! | [`rcu`] | read sections, `call_rcu()`, draining |
 //! | [`slab`] | `kmem_cache` |
+//! | [`trace`] | trace events |
 //! | [`warn`] | `WARN_ON_ONCE()` |
 //!
 //! and, for the front ends only, [`debugfs`], [`map_area`] (the per-CPU buffer behind map and unmap),
@@ -38,4 +39,6 @@ pub(crate) mod rcu;
 pub(crate) mod registry;
 pub(crate) mod shrinker;
 pub(crate) mod slab;
+#[allow(dead_code)] // The allocator does not tell of zspages and compaction yet.
+pub(crate) mod trace;
 pub(crate) mod warn;

@@ -248,6 +248,11 @@ impl LockedPage<'_> {
         }
     }
 
+    /// Which page.
+    pub(super) fn as_ptr(&self) -> *mut bindings::page {
+        self.page.as_ptr()
+    }
+
     /// The zspage that the page belongs to, alive as long as `_rcu`; `None` once it has been freed.
     pub(crate) fn owner(&self, _rcu: &ReadSection) -> Option<NonNull<()>> {
         // SAFETY: By the type invariant the page is referenced.

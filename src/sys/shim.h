@@ -48,6 +48,14 @@ enum {
 	ZS_RS_DELAY_POINTS
 };
 
+/* What the migration of a page came to, for trace.h. */
+enum {
+	ZS_RS_MIGRATED,
+	ZS_RS_MIGRATE_BUSY,
+	ZS_RS_MIGRATE_UNLISTED,
+	ZS_RS_MIGRATE_FREED,
+};
+
 #ifdef CONFIG_RUST_DEBUG_ASSERTIONS
 void zs_rs_delay(unsigned int point);
 #else
@@ -111,6 +119,22 @@ bool zs_rs_page_free(struct page *page);
 void zs_rs_page_free_locked(struct page *page);
 void zs_rs_page_discard(struct page *page);
 unsigned long zs_rs_page_disown_all(const struct movable_operations *ops);
+
+/* trace.c */
+void zs_rs_trace_pool_create(const void *pool, const char *name,
+			     unsigned int chain_size);
+void zs_rs_trace_pool_destroy(const void *pool, unsigned long leaked);
+void zs_rs_trace_zspage_birth(const void *pool, const void *zspage,
+			      unsigned int size, unsigned int pages,
+			      unsigned int objects);
+void zs_rs_trace_zspage_death(const void *pool, const void *zspage,
+			      unsigned int size, unsigned int pages);
+void zs_rs_trace_compact(const void *pool, unsigned int size,
+			 unsigned long moved, unsigned long freed,
+			 unsigned long skipped, bool no_memory);
+void zs_rs_trace_migrate(struct page *from, struct page *to,
+			 unsigned int result);
+void zs_rs_trace_isolate_refused(struct page *page);
 
 /* map_area.c */
 struct zs_rs_map_area {

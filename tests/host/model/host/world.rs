@@ -44,6 +44,8 @@ pub(crate) struct World {
     counter_writes: AtomicUsize,
     /// Warnings of the allocator that nobody has expected.
     warnings: Mutex<Vec<&'static str>>,
+    /// Zspages whose birth has been told, and not their death, by address.
+    zspages: Mutex<BTreeSet<usize>>,
 }
 
 /// Our module, to the migration core.
@@ -132,6 +134,7 @@ impl World {
             seen: Mutex::default(),
             counter_writes: AtomicUsize::new(0),
             warnings: Mutex::default(),
+            zspages: Mutex::default(),
         });
         enter(Some(world.clone()));
         page::set_movable_ops(&MOVABLE_OPERATIONS);
@@ -176,11 +179,24 @@ impl World {
         std::mem::take(&mut grab(&self.warnings))
     }
 
+    /// A trace event tells of a birth.
+    pub(crate) fn zspage_birth(&self, zspage: usize) {
+        let new = grab(&self.zspages).insert(zspage);
+        assert!(new, "the birth of a zspage that has not died");
+    }
+
+    /// A trace event tells of a death.
+    pub(crate) fn zspage_death(&self, zspage: usize) {
+        let known = grab(&self.zspages).remove(&zspage);
+        assert!(known, "the death of a zspage that was not born");
+    }
+
     fn finish(&self) {
         let warnings = self.take_warnings();
         assert!(warnings.is_empty(), "warnings: {warnings:?}");
         context::assert_nothing_held();
         self.rcu.assert_idle();
+        assert!(grab(&self.zspages).is_empty(), "no death was told");
         grab(&self.frames).assert_free();
         assert_eq!(self.zone_pages.load(Ordering::Relaxed), 0, "NR_ZSPAGES");
         grab(&self.heap).assert_free();
