@@ -15,7 +15,7 @@ ARCH=${ARCH:-x86_64}
 PAGE_SIZE=${PAGE_SIZE:-4K}
 FLAVOR=${FLAVOR:-release}
 # kernel/$FLAVOR.config
-FLAVORS_ALL="release debug cfi race rt nocompaction nosmp"
+FLAVORS_ALL="release debug cfi race rt nocompaction nosmp trace"
 JOBS=${JOBS:-$(nproc)}
 
 BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
