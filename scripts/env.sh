@@ -9,6 +9,7 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/zsmalloc_rs
 
 LINUX=6.12
 BINDGEN_VERSION=0.73.2
+DRGN_VERSION=0.3.0
 
 ARCH=${ARCH:-x86_64}
 # 4K, 16K or 64K, of which x86_64 has the first
@@ -19,6 +20,7 @@ FLAVORS_ALL="release debug cfi race rt nocompaction nosmp trace"
 JOBS=${JOBS:-$(nproc)}
 
 BINDGEN_ROOT=$CACHE/bindgen-$BINDGEN_VERSION
+DRGN_ROOT=$CACHE/drgn-$DRGN_VERSION
 
 # The kernel's Rust is built with the distribution's toolchain, whatever rustup
 # or pyenv has put in front of it.  ZSM_PATH is for a test on a machine with less.
