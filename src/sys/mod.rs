@@ -39,6 +39,5 @@ pub(crate) mod rcu;
 pub(crate) mod registry;
 pub(crate) mod shrinker;
 pub(crate) mod slab;
-#[allow(dead_code)] // The allocator does not tell of zspages and compaction yet.
 pub(crate) mod trace;
 pub(crate) mod warn;

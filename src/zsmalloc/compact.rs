@@ -11,7 +11,7 @@
 //! if what its pages are worth is much more than that: see [`WORTH`].
 
 use super::{
-    class::{ClassGuard, ListedZspage, SizeClass, WriteLockedZspage},
+    class::{ClassGuard, SizeClass, WriteLockedZspage},
     moved::Repack,
     pool::Pool,
     stats::Event,
@@ -23,6 +23,7 @@ use crate::sys::{
     atomic::Ordering,
     lock::cond_resched,
     page::{Gfp, PAGE_SIZE},
+    trace::{self, Compacted, PoolId},
 };
 
 /// How many times what the new names take, at least, the pages of a zspage have to be that is emptied.
@@ -38,10 +39,8 @@ const MAX_TRIES: u32 = 4;
 enum Step {
     /// Nothing is left to gain, or nothing can be moved now.
     Done,
-    /// A zspage has been emptied.
-    Emptied,
-    /// A table has been made smaller.
-    Repacked,
+    /// A zspage has been emptied, or a table has been made smaller.
+    Moved,
     /// Nothing was done, for want of memory of these sizes.
     Needs(Needs),
 }
@@ -125,37 +124,48 @@ impl Pool {
 
     /// Compacts a class and returns how many pages that freed.
     fn compact_class(&self, class: &SizeClass, gfp: Gfp) -> usize {
-        let mut pages: usize = 0;
+        let mut came_to = Compacted::default();
         let mut spares = Spares::default();
         let mut tries: u32 = 0;
         loop {
-            let step = self.compact_step(&class.lock(), &mut spares);
+            // The lock is given back before anything is allocated.
+            let step = Self::compact_step(&class.lock(), &mut spares, &mut came_to);
             match step {
-                Step::Done => return pages,
-                Step::Emptied => pages = pages.saturating_add(class.spec().pages()),
-                Step::Repacked => (),
-                Step::Needs(_) if tries == MAX_TRIES => return pages,
+                Step::Done => break,
+                Step::Moved => tries = 0,
+                Step::Needs(_) if tries == MAX_TRIES => break,
                 Step::Needs(needs) => {
                     // Those of before are of no use.
                     drop(core::mem::take(&mut spares));
                     let Ok(new) = Spares::new(&needs, gfp) else {
-                        self.stats().add(Event::CompactNoMemory, 1);
-                        return pages;
+                        came_to.no_memory = true;
+                        break;
                     };
                     spares = new;
                     tries = tries.wrapping_add(1);
                     continue;
                 }
             }
-            tries = 0;
             cond_resched();
         }
+        let stats = self.stats();
+        for (event, n) in [
+            (Event::ObjectsCompacted, came_to.moved),
+            (Event::CompactSkippedMapped, came_to.skipped),
+            (Event::CompactNoMemory, usize::from(came_to.no_memory)),
+        ] {
+            if n > 0 {
+                stats.add(event, n);
+            }
+        }
+        trace::compact(PoolId::of(stats), class.spec().size(), came_to);
+        came_to.freed
     }
 
     /// Makes one table smaller, or empties one zspage.
-    fn compact_step(&self, guard: &ClassGuard<'_>, spares: &mut Spares) -> Step {
+    fn compact_step(guard: &ClassGuard<'_>, spares: &mut Spares, came_to: &mut Compacted) -> Step {
         match guard.repack(&mut spares.table) {
-            Repack::Done => return Step::Repacked,
+            Repack::Done => return Step::Moved,
             Repack::Needs(table) => {
                 return Step::Needs(Needs {
                     table,
@@ -167,7 +177,7 @@ impl Pool {
         if guard.class().freeable() == 0 {
             return Step::Done;
         }
-        let Some(source) = self.pick_source(guard) else {
+        let Some(source) = pick_source(guard, came_to) else {
             return Step::Done;
         };
         let Some(targets) = Targets::pick(guard, source.listed()) else {
@@ -186,33 +196,33 @@ impl Pool {
         }
         targets.give_origins(&mut spares.origins);
         let moved = source.move_all(spares.table.take(), &targets);
-        self.stats().add(Event::ObjectsCompacted, moved);
+        came_to.moved = came_to.moved.saturating_add(moved);
 
         targets.fix_fullness();
-        if source.unlock().fix_fullness() {
-            Step::Emptied
-        } else {
-            Step::Done
+        if !source.unlock().fix_fullness() {
+            return Step::Done;
         }
+        came_to.freed = came_to.freed.saturating_add(spec.pages());
+        Step::Moved
     }
+}
 
-    /// A zspage to empty, locked: of the emptiest of which no object is mapped the one with the fewest
-    /// objects that were born there. The others have been moved before; to move them again takes no
-    /// more memory.
-    fn pick_source<'g>(&self, guard: &'g ClassGuard<'_>) -> Option<WriteLockedZspage<'g>> {
-        let mut fewest: usize = 0;
-        loop {
-            // Those with fewer natives than that have been tried.
-            let left = guard
-                .emptiest()
-                .take(MAX_LOOKS)
-                .filter(|zspage| zspage.natives() >= fewest);
-            let zspage = left.min_by_key(ListedZspage::natives)?;
-            fewest = zspage.natives().wrapping_add(1);
-            if let Some(source) = zspage.try_write() {
-                return Some(source);
-            }
-            self.stats().add(Event::CompactSkippedMapped, 1);
+/// A zspage to empty, locked: of the emptiest of which no object is mapped the one with the fewest
+/// objects that were born there. The others have been moved before; to move them again takes no
+/// more memory.
+fn pick_source<'g>(
+    guard: &'g ClassGuard<'_>,
+    came_to: &mut Compacted,
+) -> Option<WriteLockedZspage<'g>> {
+    let mut tried: u32 = 0;
+    loop {
+        let candidates = guard.emptiest().take(MAX_LOOKS).enumerate();
+        let left = candidates.filter(|(number, _)| tried & 1 << number == 0);
+        let (number, zspage) = left.min_by_key(|(_, zspage)| zspage.natives())?;
+        tried |= 1 << number;
+        if let Some(source) = zspage.try_write() {
+            return Some(source);
         }
+        came_to.skipped = came_to.skipped.saturating_add(1);
     }
 }

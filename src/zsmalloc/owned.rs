@@ -15,6 +15,7 @@ use crate::sys::{
     delay::{delay, Point},
     page::{Gfp, Page},
     rcu,
+    trace::{self, PoolId},
 };
 use core::{mem, ptr::NonNull};
 
@@ -74,7 +75,15 @@ impl NewZspage {
     /// From here on it may be found, and is refused, being unlisted.
     pub(crate) fn publish(self) -> OwnedZspage {
         let parts = self.0.parts();
-        let stats = parts.zspage().class().pool_stats();
+        let class = parts.zspage().class();
+        let (stats, spec) = (class.pool_stats(), class.spec());
+        trace::zspage_birth(
+            PoolId::of(stats),
+            parts.zspage().as_non_null().cast(),
+            spec.size(),
+            spec.pages(),
+            spec.objects(),
+        );
         stats.add_pages(parts.pages().len());
         for page in parts.pages() {
             page.publish(parts.zspage().as_non_null().cast());
@@ -128,8 +137,15 @@ impl Drop for OwnedZspage {
     #[inline(never)] // Most frees do not come here.
     fn drop(&mut self) {
         let parts = self.0.parts();
-        let stats = parts.zspage().class().pool_stats();
+        let class = parts.zspage().class();
+        let (stats, spec) = (class.pool_stats(), class.spec());
         delay(Point::Unlisted);
+        trace::zspage_death(
+            PoolId::of(stats),
+            parts.zspage().as_non_null().cast(),
+            spec.size(),
+            spec.pages(),
+        );
         for page in parts.pages() {
             drop(page.take());
         }

@@ -431,13 +431,13 @@ pub const MUTANTS: &[Mutant] = &[
             },
             Edit {
                 file: "zsmalloc/compact.rs",
-                from: "match zspage.try_write() {",
+                from: "if let Some(source) = zspage.try_write() {",
                 to: "let locked = if crate::mutant(\"source-not-locked\") {
                 Some(WriteLockedZspage::without_lock(zspage))
             } else {
                 zspage.try_write()
             };
-            match locked {",
+            if let Some(source) = locked {",
             },
         ],
     },

@@ -19,6 +19,5 @@ pub(crate) mod page_c;
 pub(crate) mod preempt;
 pub(crate) mod rcu;
 pub(crate) mod slab;
-#[allow(dead_code)] // As in src/sys/mod.rs.
 pub(crate) mod trace;
 pub(crate) mod warn;
