@@ -123,9 +123,10 @@ kernel() { # VERSION RELEASE: the kernel and its headers
 	install "linux-image-$2=$1" "linux-headers-$2=$1"
 }
 
-source_of() { install "linux-source-$LINUX=$1"; }
+source_of() { install --allow-change-held-packages "linux-source-$LINUX=$1"; }
 
-kernel_and_source() { kernel "$@" && source_of "$1"; }
+# apt would bring the newest source with whatever asks for it: held, it does not.
+kernel_and_source() { kernel "$@" && source_of "$1" && inside apt-mark hold "linux-source-$LINUX"; }
 
 packages() { inside sh -c "apt-get install -y -q --no-install-recommends /root/source/build/deb/*.deb"; }
 
@@ -191,9 +192,9 @@ old_kernel_goes() {
 
 purge() { inside apt-get purge -y -q zsmalloc-rs-dkms zsmalloc-rs zsmalloc-rs-bindgen; }
 
-# Nothing of ours, anywhere but in the sources that the packages were made of.
+# Nothing of ours, anywhere but where the packages were made.
 left_behind() {
-	find "$root" -xdev -name '*zsmalloc[-_]rs*' -not -path "$root/root/source/*" -print | grep . && return 1
+	find "$root" -xdev -name '*zsmalloc[-_]rs*' -not -path "$root/root/*" -print | grep . && return 1
 	[ ! -e "$root/lib/modules/$new/updates" ]
 }
 
