@@ -19,6 +19,8 @@ the names are these.  In a kernel that runs, what is read may change meanwhile.
 """
 
 import argparse
+import functools
+import signal
 import sys
 
 import drgn
@@ -26,6 +28,8 @@ from drgn import FaultError, Language, Object, TypeKind, get_default_prog
 from drgn.helpers.linux.mm import page_to_pfn, page_to_virt
 
 CRATE = "zsmalloc_rs::"
+ZSPAGE = "zsmalloc::zspage::Zspage"
+POOL_ENTRY = f"sys::registry::Entry<{CRATE}zsmalloc::pool::Pool>"
 WORD = 8
 
 prog = get_default_prog()
@@ -61,20 +65,19 @@ def number(obj):
 def pointee(type_):
     """T of what comes down to a pointer to T."""
     while type_.kind == TypeKind.STRUCT:
-        parts = [m for m in type_.members or () if drgn.sizeof(m.type)]
-        if len(parts) == 1:
-            type_ = parts[0].type
-        else:  # Option: drgn does not know its variants
-            type_ = type_.template_parameters[0].argument
+        type_ = next(m.type for m in type_.members if drgn.sizeof(m.type))
     return type_.type
 
 
-def follow(obj):
-    """What a pointer leads to, None if it is null."""
+def follow(obj, name=None):
+    """
+    What a pointer leads to, None if it is null.  drgn does not know the variants of Option, so
+    that what is in one has to be named.
+    """
     address = number(obj)
     if not address:
         return None
-    return Object(prog, pointee(obj.type_), address=address)
+    return Object(prog, prog.type(CRATE + name) if name else pointee(obj.type_), address=address)
 
 
 def slice_of(vector):
@@ -157,10 +160,10 @@ class Class:
 
     def zspages(self):
         for group in inner(self.obj.lists.data).groups:
-            zspage = follow(group.first)
+            zspage = follow(group.first, ZSPAGE)
             while zspage is not None:
                 yield Zspage(zspage)
-                zspage = follow(zspage.link.next)
+                zspage = follow(zspage.link.next, ZSPAGE)
 
     def pool_stats(self):
         """The address by which trace events tell the pool."""
@@ -196,10 +199,15 @@ class Pool:
 
 
 def pools():
-    entry = follow(prog.variable(CRATE + "front::report::POOLS").first)
+    entry = follow(prog.variable(CRATE + "front::report::POOLS").first, POOL_ENTRY)
     while entry is not None:
         yield Pool(follow(entry.value))
-        entry = follow(entry.next)
+        entry = follow(entry.next, POOL_ENTRY)
+
+
+@functools.lru_cache
+def known_pools():
+    return frozenset(pool.stats.address_ for pool in pools())
 
 
 def find_pool(wanted):
@@ -226,17 +234,17 @@ def unpack(word, align_bits):
 
 
 def typed(name, address):
-    return Object(prog, prog.type(CRATE + "zsmalloc::" + name), address=address)
+    return Object(prog, prog.type(CRATE + name), address=address)
 
 
 def of_place(word):
     mask = (1 << index_bits()) - 1
-    return Zspage(typed("zspage::Zspage", unpack(word, index_bits() - HIGH_BITS + 1))), word >> 1 & mask
+    return Zspage(typed(ZSPAGE, unpack(word, index_bits() - HIGH_BITS + 1))), word >> 1 & mask
 
 
 def table_entry(address, index):
     """The place that a table has for a name, or 0."""
-    table = typed("table::Table", address)
+    table = typed("zsmalloc::table::Table", address)
     at = address + drgn.sizeof(table.type_)
     bitmap = int.from_bytes(words(at, number(table.bitmap_words)), "little")
     if not bitmap >> index & 1:
@@ -248,7 +256,7 @@ def table_entry(address, index):
 def locate(handle):
     """The zspage and index of a handle's object, and whether compaction has moved it."""
     index = handle & (1 << index_bits()) - 1
-    anchor = typed("anchor::Anchor", unpack(handle, index_bits() - HIGH_BITS))
+    anchor = typed("zsmalloc::anchor::Anchor", unpack(handle, index_bits() - HIGH_BITS))
     word = number(anchor.word)
     place = table_entry(word & ~TABLE, index) if word & 3 == TABLE else word
     moved = word & (PLACE | TABLE) != 0
@@ -259,8 +267,8 @@ def locate(handle):
     if moved:
         zspage, index = of_place(place)
     else:
-        zspage = Zspage(typed("zspage::Zspage", word))
-    if zspage.class_.pool_stats() not in [pool.stats.address_ for pool in pools()]:
+        zspage = Zspage(typed(ZSPAGE, word))
+    if zspage.class_.pool_stats() not in known_pools():
         raise Damaged("it leads to no pool of ours")
     if index >= zspage.class_.objects:
         raise Damaged(f"its zspage has no object {index}")
@@ -334,7 +342,7 @@ def show_pages(args):
         elif not page.private:
             print(f"page {address:#x}: freed, and held by page migration")
         else:
-            zspage = Zspage(typed("zspage::Zspage", int(page.private)))
+            zspage = Zspage(typed(ZSPAGE, int(page.private)))
             number_ = [int(p) for p in zspage.pages()].index(address)
             print(f"page {address:#x}: number {number_} of zspage {zspage.address:#x}, pool {zspage.class_.pool_name()}")
 
@@ -342,7 +350,7 @@ def show_pages(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    integer = lambda text: int(text, 0)
+    integer = functools.partial(int, base=0)
     commands.add_parser("pools").set_defaults(run=show_pools)
     sub = commands.add_parser("classes")
     sub.add_argument("pool")
@@ -359,6 +367,7 @@ def main():
     sub.add_argument("pages", nargs="+", type=integer, metavar="ADDRESS")
     sub.set_defaults(run=show_pages)
     args = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     args.run(args)
 
 
