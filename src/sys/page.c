@@ -68,6 +68,12 @@ void *zs_rs_page_address(struct page *page)
 	return page_address(page);
 }
 
+/* The page at an address that zs_rs_page_address() gave. */
+struct page *zs_rs_page_of(void *address)
+{
+	return virt_to_page(address);
+}
+
 void zs_rs_page_set_private(struct page *page, void *zspage)
 {
 	/* Pairs with the load in zs_rs_page_private(). */

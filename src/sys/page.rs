@@ -90,7 +90,6 @@ impl Gfp {
 /// # Invariants
 ///
 /// `page` points at an allocated page of order 0, and one of its references is ours.
-#[repr(transparent)]
 pub(crate) struct Page {
     page: NonNull<bindings::page>,
 }
@@ -109,8 +108,22 @@ impl Page {
         NonNull::new(page).map(|page| Self { page }).ok_or(NoMemory)
     }
 
+    /// The page that is mapped there.
+    ///
+    /// # Safety
+    ///
+    /// [`Self::address`] gave the address, and the page is the caller's.
+    unsafe fn at(address: NonNull<u8>) -> Self {
+        // SAFETY: As the caller promises.
+        let page = unsafe { bindings::zs_rs_page_of(address.as_ptr().cast()) };
+        // INVARIANT: As the caller promises.
+        Self {
+            // SAFETY: What is mapped has a page.
+            page: unsafe { NonNull::new_unchecked(page) },
+        }
+    }
+
     /// Where the page is mapped.
-    #[inline]
     pub(crate) fn address(&self) -> NonNull<u8> {
         // SAFETY: By the type invariant the page is ours; it is not in high memory.
         unsafe { NonNull::new_unchecked(bindings::zs_rs_page_address(self.page.as_ptr()).cast()) }
@@ -171,24 +184,29 @@ impl Drop for Page {
     }
 }
 
-/// Where a zspage keeps one of its pages. Whoever has a reference to it may look at the page; only one
-/// who knows that nobody else has one changes it.
+/// Where a zspage keeps one of its pages, by its address: map needs that, and nothing else of it.
+/// Whoever has a reference to the slot may look at the page; only one who knows that nobody else has
+/// one changes it.
+///
+/// # Invariants
+///
+/// The address is that of a [`Page`], which is the slot's.
 #[derive(Default)]
 #[repr(transparent)]
-pub(crate) struct PageSlot(Cell<Option<Page>>);
+pub(crate) struct PageSlot(Cell<Option<NonNull<u8>>>);
 
 impl PageSlot {
-    #[inline]
     fn look<T>(&self, look: impl FnOnce(&Page) -> T) -> Option<T> {
-        // SAFETY: Whoever changes the slot has the only reference to it, apart from ours; the looks
-        // below do not change it.
-        unsafe { (*self.0.as_ptr()).as_ref() }.map(look)
+        let address = self.0.get()?;
+        // SAFETY: By the type invariant the page is ours. It is looked at, and not dropped.
+        let page = ManuallyDrop::new(unsafe { Page::at(address) });
+        Some(look(&page))
     }
 
     /// Where the page is mapped.
     #[inline]
     pub(crate) fn address(&self) -> Option<NonNull<u8>> {
-        self.look(Page::address)
+        self.0.get()
     }
 
     /// Whether it is that page.
@@ -212,12 +230,17 @@ impl PageSlot {
 
     /// Takes the page out.
     pub(crate) fn take(&self) -> Option<Page> {
-        self.0.take()
+        let address = self.0.take()?;
+        // SAFETY: By the type invariant the page was the slot's.
+        Some(unsafe { Page::at(address) })
     }
 
     /// Puts `new` in, and takes out what was there.
     pub(crate) fn replace(&self, new: Page) -> Option<Page> {
-        self.0.replace(Some(new))
+        let old = self.take();
+        // INVARIANT: The page is the slot's from here on.
+        self.0.set(Some(ManuallyDrop::new(new).address()));
+        old
     }
 }
 

@@ -109,6 +109,7 @@ void zs_rs_shrinker_free(struct shrinker *shrinker);
 /* page.c */
 struct page *zs_rs_page_alloc(gfp_t gfp);
 void *zs_rs_page_address(struct page *page);
+struct page *zs_rs_page_of(void *address);
 void zs_rs_page_set_private(struct page *page, void *zspage);
 void *zs_rs_page_private(struct page *page);
 bool zs_rs_page_make_movable(struct page *page,

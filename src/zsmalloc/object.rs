@@ -57,31 +57,25 @@ impl<'a> Segments<'a> {
         let start = index.get() * size;
         let (number, offset) = (start / PAGE_SIZE, start % PAGE_SIZE);
         let first_len = size.min(PAGE_SIZE - offset);
-        let address = |number: usize| pages.get(number)?.address();
-        let first = address(number);
-        let second = if first_len < size {
-            address(number + 1)
-        } else {
-            first
-        };
-        let (Some(first), Some(second)) = (first, second) else {
-            warn_once!(c"an object outside of its zspage");
-            return None;
-        };
-        // INVARIANT: The offset is within a page, and what does not fit into it is at the start of
-        // the next. The borrow of `pages` keeps both.
-        Some(Self {
-            first: Segment {
-                start: first.as_ptr().wrapping_add(offset),
-                len: first_len,
+        let segment = |number: usize, offset: usize, len: usize| {
+            let Some(page) = pages.get(number).and_then(PageSlot::address) else {
+                warn_once!(c"an object outside of its zspage");
+                return None;
+            };
+            // INVARIANT: The offset is within a page, and what does not fit into it is at the start of
+            // the next. The borrow of `pages` keeps both.
+            Some(Segment {
+                start: page.as_ptr().wrapping_add(offset),
+                len,
                 _memory: PhantomData,
-            },
-            second: (first_len < size).then_some(Segment {
-                start: second.as_ptr(),
-                len: size - first_len,
-                _memory: PhantomData,
-            }),
-        })
+            })
+        };
+        let first = segment(number, offset, first_len)?;
+        let second = match size - first_len {
+            0 => None,
+            left => Some(segment(number + 1, 0, left)?),
+        };
+        Some(Self { first, second })
     }
 
     /// A buffer, to copy to or from.

@@ -49,6 +49,7 @@ enum zone_stat_item { NR_ZSPAGES };
 
 struct page *alloc_page(gfp_t gfp);
 void *page_address(struct page *page);
+struct page *virt_to_page(void *address);
 void copy_page(void *to, void *from);
 void get_page(struct page *page);
 bool get_page_unless_zero(struct page *page);

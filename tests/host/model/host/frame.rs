@@ -285,6 +285,20 @@ mod ffi {
     }
 
     #[no_mangle]
+    unsafe extern "C-unwind" fn virt_to_page(address: *mut c_void) -> *mut page {
+        let world = world();
+        let frames = grab(&world.frames);
+        let mapped = |frame: &&NonNull<page>| {
+            // SAFETY: Frames are there as long as the machine is.
+            let frame = unsafe { frame.as_ref() };
+            frame.refs.load(Ordering::Relaxed) > 0
+                && frame.memory.load(Ordering::Relaxed).cast() == address
+        };
+        let found = frames.all.iter().find(mapped);
+        found.expect("an address without a page").as_ptr()
+    }
+
+    #[no_mangle]
     unsafe extern "C-unwind" fn copy_page(to: *mut u8, from: *const u8) {
         // SAFETY: Two different pages.
         unsafe { to.copy_from_nonoverlapping(from, PAGE_SIZE) };

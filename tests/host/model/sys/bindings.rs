@@ -50,6 +50,7 @@ pub(crate) use super::page_c::*;
 unsafe extern "C-unwind" {
     pub(crate) fn zs_rs_page_alloc(gfp: u32) -> *mut page;
     pub(crate) fn zs_rs_page_address(page: *mut page) -> *mut c_void;
+    pub(crate) fn zs_rs_page_of(address: *mut c_void) -> *mut page;
     pub(crate) fn zs_rs_page_set_private(page: *mut page, zspage: *mut c_void);
     pub(crate) fn zs_rs_page_private(page: *mut page) -> *mut c_void;
     pub(crate) fn zs_rs_page_make_movable(

@@ -14,6 +14,7 @@ use std::{
 unsafe extern "C-unwind" {
     fn alloc_page(gfp: u32) -> *mut page;
     fn page_address(page: *mut page) -> *mut c_void;
+    fn virt_to_page(address: *mut c_void) -> *mut page;
     fn copy_page(to: *mut c_void, from: *const c_void);
     fn get_page(page: *mut page);
     fn put_page(page: *mut page);
@@ -53,6 +54,11 @@ pub(crate) unsafe fn zs_rs_page_alloc(gfp: u32) -> *mut page {
         }
         page
     }
+}
+
+pub(crate) unsafe fn zs_rs_page_of(address: *mut c_void) -> *mut page {
+    // SAFETY: As for C.
+    unsafe { virt_to_page(address) }
 }
 
 pub(crate) unsafe fn zs_rs_page_address(page: *mut page) -> *mut c_void {
