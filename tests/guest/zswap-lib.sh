@@ -91,10 +91,19 @@ zswap_objects() { # TYPE
 	case $1 in
 	zsmalloc_rs) cat "$debugfs"/zsmalloc_rs/zswap*/stats 2>/dev/null |
 		awk '$1 == "objects" { n += $2 } END { print n + 0 }' ;;
-	# the last line of C's file sums up its columns; $14 is objects in use
-	zsmalloc) cat "$debugfs"/zsmalloc/zswap*/classes 2>/dev/null |
-		awk '$1 == "Total" { n += $(NF - 2) } END { print n + 0 }' ;;
+	zsmalloc) zswap_objects_of_c ;;
 	esac
+}
+
+# The last line of C's file sums up its columns; $14 is objects in use.  Debian's kernels
+# have no such file (CONFIG_ZSMALLOC_STAT): what ours has not is C's.
+zswap_objects_of_c() {
+	if [ -d "$debugfs/zsmalloc" ]; then
+		cat "$debugfs"/zsmalloc/zswap*/classes 2>/dev/null |
+			awk '$1 == "Total" { n += $(NF - 2) } END { print n + 0 }'
+	else
+		echo $(($(zswap_count stored_pages) - $(zswap_objects zsmalloc_rs)))
+	fi
 }
 
 # --- memory to swap out, by memfill: it answers each command with a line
