@@ -153,8 +153,8 @@ impl Anchor {
     }
 
     /// Whether what was seen is true with the lock of the zspage that was seen: then it stays so until
-    /// the lock is given back. The second look begins with the anchor, since a table that has been
-    /// replaced is not kept true.
+    /// the lock is given back. Both the anchor and the entry are looked at again, since a table that has
+    /// been replaced is not kept true.
     #[inline]
     pub(super) fn is_still(&self, seen: &Seen<'_>) -> bool {
         self.word.load(Ordering::Acquire) == seen.word
