@@ -188,7 +188,8 @@ impl Pool {
             table: table_bytes(spec, source.listed().natives()),
             origins: targets.origins_needed(),
         };
-        if needs.bytes().saturating_mul(WORTH) > spec.pages().saturating_mul(PAGE_SIZE) {
+        let names = needs.bytes().saturating_sub(targets.origins_replaced());
+        if names.saturating_mul(WORTH) > spec.pages().saturating_mul(PAGE_SIZE) {
             return Step::Done;
         }
         if !spares.are(&needs) {

@@ -32,6 +32,14 @@ impl Target<'_> {
         }
     }
 
+    /// Bytes of its origins, if they are replaced.
+    fn origins_replaced(&self) -> usize {
+        match self.zspage.parts().origins() {
+            Some(origins) if origins.room() < self.share => origins.bytes(),
+            _ => 0,
+        }
+    }
+
     /// Gives it origins with more room.
     fn give_origins(&self, memory: Memory) {
         let parts = self.zspage.parts();
@@ -95,6 +103,12 @@ impl<'g> Targets<'g> {
         let needed =
             |target: &Option<Target<'_>>| target.as_ref().map_or(0, Target::origins_needed);
         self.0.each_ref().map(needed)
+    }
+
+    /// Bytes of the origins that are given back for those.
+    pub(super) fn origins_replaced(&self) -> usize {
+        let replaced = self.0.iter().flatten().map(Target::origins_replaced);
+        replaced.fold(0, usize::saturating_add)
     }
 
     /// Gives each the origins that it needs.
