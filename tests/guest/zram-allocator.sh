@@ -234,16 +234,21 @@ removed_meanwhile() {
 	local i end refused=0
 	cat >"$work/modprobe" <<-'SH'
 		#!/bin/bash
-		sleep 0.$((RANDOM % 2))
+		touch "${0%/*}/runs"
+		sleep 0.$((1 + RANDOM % 2))
 	SH
 	chmod +x "$work/modprobe"
 	use_modprobe "$work/modprobe"
 	for i in {1..15}; do
 		new_device
+		rm -f "$work/runs"
 		(while [ -e "$sys" ]; do
 			echo nosuch >"$sys/allocator" || true
 		done) 2>/dev/null & jobs=($!)
 		end=$((SECONDS + 20))
+		until [ -e "$work/runs" ] || [ "$SECONDS" -ge "$end" ]; do
+			sleep 0.01
+		done
 		until echo "$nr" >/sys/class/zram-control/hot_remove; do
 			refused=$((refused + 1))
 			[ "$SECONDS" -lt "$end" ] || break
