@@ -293,9 +293,10 @@ faults_in_kmalloc() {
 # shrink_without_memory PERCENT: the shrinkers run, and so many of their allocations fail.
 shrink_without_memory() {
 	faults_in_kmalloc
-	echo "$1" >"$debugfs/failslab/probability"
+	# the probability last: until the filter is set it would be everybody's
 	echo -1 >"$debugfs/failslab/times"
 	echo Y >"$debugfs/failslab/task-filter"
+	echo "$1" >"$debugfs/failslab/probability"
 	(echo 1 >/proc/self/make-it-fail && shrink_slabs) || fail "drop_caches cannot be written"
 	faults_nowhere
 }

@@ -32,10 +32,10 @@ create_faults() { # MAX
 # Each of compaction's allocations fails in turn, of the same pool: nothing is lost, and
 # the next compaction does what is left.  (Where kmalloc() allocates for itself, and does
 # without if it must, compaction does not notice.)
-compaction_faults() { # SIZE PERCENT
+compaction_faults() { # SIZE PERCENT OBJECTS
 	local size=$(($1 * page_factor)) nth=0 left=0 least before hits=0
 	faults_in_kmalloc
-	zt fill dist=one "size=$size" count=160 "seed=$SEED"
+	zt fill dist=one "size=$size" "count=$3" "seed=$SEED"
 	zt thin "percent=$2" "seed=$SEED"
 	zt compact
 	[ "$(zt_number freed)" != 0 ] || fail "nothing can be compacted"
@@ -101,8 +101,8 @@ tap_case "memory runs out, really" exhaust
 tap_case "each allocation of a malloc fails in turn" faults $((101 * page_factor))
 tap_case "each allocation of a pool's creation fails in turn" create_faults 1500
 if is_ours; then
-	tap_case "each allocation of a compaction fails in turn, small objects" compaction_faults 160 66
-	tap_case "each allocation of a compaction fails in turn, large objects" compaction_faults 1000 50
+	tap_case "each allocation of a compaction fails in turn, small objects" compaction_faults 160 66 160
+	tap_case "each allocation of a compaction fails in turn, large objects" compaction_faults 1000 50 40
 	tap_case "the shrinker finds no memory" shrinker_faults
 	tap_case "nothing leaked" nothing_leaked
 fi
