@@ -67,8 +67,8 @@ compaction_faults() { # SIZE PERCENT OBJECTS
 shrinker_faults() {
 	local pages before
 	[ -e /proc/self/make-it-fail ] || skip "kernel without FAULT_INJECTION"
-	before=$(counter compact_no_memory)
 	zt fill dist=one "size=$((160 * page_factor))" count=2000 "seed=$SEED"
+	before=$(counter compact_no_memory)
 	zt thin percent=66 "seed=$SEED"
 	pages=$(zt_number pages)
 	shrink_without_memory 100
