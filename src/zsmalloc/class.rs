@@ -231,12 +231,7 @@ impl<'c> ClassGuard<'c> {
         };
         let zspage = self.open(location.zspage)?;
         // In place, the slot must not have been given to an object that was moved there.
-        if !moved
-            && zspage
-                .parts
-                .origins()
-                .is_some_and(|origins| origins.is_foreign(index))
-        {
+        if !moved && zspage.is_foreign(index) {
             return None;
         }
         Some(Located {
@@ -281,7 +276,8 @@ impl<'c> ClassGuard<'c> {
         ListedZspage { parts, guard: self }
     }
 
-    /// The first zspage of each group with room, the fullest first.
+    /// The first two zspages of each group with room, the fullest first: one of them may be the one that
+    /// is being emptied.
     pub(crate) fn fullest_of_each_group(&self) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
         let groups = self.lists.occupied.get().fullest_first();
         groups.flat_map(|group| self.group(group).take(2))

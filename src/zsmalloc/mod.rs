@@ -39,6 +39,7 @@
 //! grace period. So a zspage that is on no list is not in use yet, or is being freed.
 
 mod anchor;
+mod bitmap;
 mod check;
 mod class;
 mod compact;

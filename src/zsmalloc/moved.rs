@@ -54,14 +54,11 @@ impl ListedZspage<'_> {
 
     /// Forgets the name of the object in a slot that is given back.
     fn forget_origin(&self, index: ObjIndex) {
-        let Some(origins) = self.parts().origins() else {
-            warn_once!(c"an object that was moved here without a name");
-            return;
-        };
-        if origins.remove(index).is_none() {
+        let origins = self.parts().origins();
+        if origins.and_then(|origins| origins.remove(index)).is_none() {
             warn_once!(c"an object that was moved here without a name");
         }
-        if origins.count() == 0 {
+        if origins.is_some_and(|origins| origins.count() == 0) {
             self.drop_origins();
         }
     }
@@ -235,6 +232,7 @@ impl ListedZspage<'_> {
     }
 
     /// Whether the object in a slot was moved there.
+    #[inline]
     pub(super) fn is_foreign(&self, index: ObjIndex) -> bool {
         let origins = self.parts().origins();
         origins.is_some_and(|origins| origins.is_foreign(index))

@@ -15,7 +15,8 @@
 
 use super::{
     anchor::Anchor,
-    geometry::{ClassSpec, WORD_BITS},
+    bitmap::{bit, rank, WORD},
+    geometry::ClassSpec,
     handle::{Name, ObjIndex},
 };
 use crate::sys::alloc::Memory;
@@ -42,9 +43,6 @@ pub(super) fn origins_bytes(spec: &ClassSpec, count: usize) -> usize {
     let words = spec.bitmap_words().wrapping_add(count);
     Memory::round_up(HEADER.wrapping_add(words).wrapping_mul(WORD))
 }
-
-/// Bytes of a word.
-const WORD: usize = mem::size_of::<usize>();
 
 /// Words before the bitmap.
 const HEADER: usize = mem::size_of::<Origins>() / WORD;
@@ -141,17 +139,13 @@ impl<'a> OriginsRef<'a> {
     /// Whether the object in a slot was moved there.
     #[inline]
     pub(super) fn is_foreign(self, slot: ObjIndex) -> bool {
-        self.bits(slot.get() / WORD_BITS) & (1 << (slot.get() % WORD_BITS)) != 0
+        let (word, mask) = bit(slot);
+        self.bits(word) & mask != 0
     }
 
     /// The position of the name of a slot, were it foreign.
     fn rank(self, slot: ObjIndex) -> usize {
-        let (word, bit) = (slot.get() / WORD_BITS, slot.get() % WORD_BITS);
-        let below = self.bits(word) & (1_usize << bit).wrapping_sub(1);
-        let before = self.bitmap().iter().take(word);
-        before.fold(below.count_ones() as usize, |sum, bits| {
-            sum.wrapping_add(bits.get().count_ones() as usize)
-        })
+        rank(self.bitmap().iter().map(Cell::get), slot)
     }
 
     /// The names, with the room behind them.
@@ -169,7 +163,8 @@ impl<'a> OriginsRef<'a> {
 
     /// Records the name of an object that is moved into a slot. Whether there was room.
     pub(super) fn insert(self, slot: ObjIndex, name: Name) -> bool {
-        let Some(bits) = self.bitmap().get(slot.get() / WORD_BITS) else {
+        let (word, mask) = bit(slot);
+        let Some(bits) = self.bitmap().get(word) else {
             return false;
         };
         if self.room() == 0 || self.is_foreign(slot) {
@@ -182,7 +177,7 @@ impl<'a> OriginsRef<'a> {
         for cell in names {
             carried = cell.replace(carried);
         }
-        bits.set(bits.get() | 1 << (slot.get() % WORD_BITS));
+        bits.set(bits.get() | mask);
         self.header().count.set(count.wrapping_add(1) as u16);
         true
     }
@@ -190,19 +185,20 @@ impl<'a> OriginsRef<'a> {
     /// Forgets the name of a slot that is given back.
     pub(super) fn remove(self, slot: ObjIndex) -> Option<Name> {
         let name = self.get(slot)?;
-        let bits = self.bitmap().get(slot.get() / WORD_BITS)?;
+        let (word, mask) = bit(slot);
+        let bits = self.bitmap().get(word)?;
         let (rank, count) = (self.rank(slot), self.count());
         // Each takes the value of the one behind it.
         let mut carried = 0;
         for cell in self.names().get(rank..count)?.iter().rev() {
             carried = cell.replace(carried);
         }
-        bits.set(bits.get() & !(1 << (slot.get() % WORD_BITS)));
+        bits.set(bits.get() & !mask);
         self.header().count.set(count.wrapping_sub(1) as u16);
         Some(name)
     }
 
-    /// Takes over all that `old` has.
+    /// Takes over the names that `old` has.
     pub(super) fn take_from(self, old: OriginsRef<'_>) {
         for (to, from) in self.bitmap().iter().zip(old.bitmap()) {
             to.set(from.get());
@@ -211,7 +207,6 @@ impl<'a> OriginsRef<'a> {
             to.set(from.get());
         }
         self.header().count.set(old.header().count.get());
-        self.anchor().set(old.anchor().get());
     }
 
     /// Frees them.

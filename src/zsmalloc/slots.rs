@@ -3,6 +3,7 @@
 //! The slots of a zspage: which of its objects are in use, under the class lock.
 
 use super::{
+    bitmap::{self, bit},
     class::ListedZspage,
     fullness::Fullness,
     geometry::{ClassSpec, WORD_BITS},
@@ -39,15 +40,6 @@ impl Slots {
     }
 }
 
-/// The bits that are set in a word, the lowest first.
-#[inline]
-pub(super) fn set_bits(word: usize) -> impl Iterator<Item = usize> {
-    let rest = |&word: &usize| Some(word & word.wrapping_sub(1));
-    core::iter::successors(Some(word), rest)
-        .take_while(|&word| word != 0)
-        .map(|word| word.trailing_zeros() as usize)
-}
-
 /// The object of a bit, if the word has such a bit, and the class such an object.
 #[inline]
 fn object(word: usize, bit: u32, spec: &ClassSpec) -> Option<ObjIndex> {
@@ -57,12 +49,6 @@ fn object(word: usize, bit: u32, spec: &ClassSpec) -> Option<ObjIndex> {
     } else {
         None
     }
-}
-
-/// The bit of an object: which word, and its mask.
-#[inline]
-fn bit(index: ObjIndex) -> (usize, usize) {
-    (index.get() / WORD_BITS, 1 << (index.get() % WORD_BITS))
 }
 
 impl ListedZspage<'_> {
@@ -106,8 +92,7 @@ impl ListedZspage<'_> {
 
     /// The slots that are in use. Those already passed may be given back meanwhile.
     pub(crate) fn used_slots(&self) -> impl Iterator<Item = ObjIndex> + '_ {
-        let bits = self.parts().bitmap().iter().map(Cell::get).enumerate();
-        bits.flat_map(|(word, bits)| set_bits(bits).map(move |bit| ObjIndex::of_bit(word, bit)))
+        bitmap::objects(self.parts().bitmap().iter().map(Cell::get))
     }
 
     /// Slots that are free.

@@ -16,10 +16,10 @@
 
 use super::{
     anchor::Anchor,
-    geometry::{ClassSpec, WORD_BITS},
+    bitmap::{self, bit, rank, set_bits, WORD},
+    geometry::ClassSpec,
     handle::{ObjIndex, Place},
     list::{Link, Linked},
-    slots::set_bits,
 };
 use crate::sys::{
     alloc::Memory,
@@ -47,9 +47,6 @@ pub(crate) struct Table {
     listed: Cell<bool>,
 }
 
-/// Bytes of a word.
-const WORD: usize = mem::size_of::<usize>();
-
 const _: () = assert!(mem::size_of::<Link<Table>>() >= mem::size_of::<rcu::Head>());
 const _: () = assert!(mem::align_of::<Link<Table>>() >= mem::align_of::<rcu::Head>());
 
@@ -59,13 +56,14 @@ pub(super) fn table_bytes(spec: &ClassSpec, names: usize) -> usize {
     if names < 2 {
         return 0;
     }
-    let bitmap = spec.bitmap_words().wrapping_mul(WORD);
-    let entries = names.wrapping_mul(mem::size_of::<AtomicUsize>());
-    Memory::round_up(
-        mem::size_of::<Table>()
-            .wrapping_add(bitmap)
-            .wrapping_add(entries),
-    )
+    Memory::round_up(size(spec.bitmap_words(), names))
+}
+
+/// Bytes of a table, and of what lies behind its struct.
+fn size(bitmap_words: usize, names: usize) -> usize {
+    mem::size_of::<Table>()
+        .wrapping_add(bitmap_words.wrapping_mul(WORD))
+        .wrapping_add(names.wrapping_mul(mem::size_of::<AtomicUsize>()))
 }
 
 /// A table that is being made, and is seen by nobody yet.
@@ -83,10 +81,7 @@ impl<'a> NewTable<'a> {
         let bitmap_words = bitmap.clone().count();
         let names = bitmap.clone().map(usize::count_ones).sum::<u32>() as usize;
         let bytes = memory.len();
-        let needed = mem::size_of::<Table>()
-            .wrapping_add(bitmap_words.wrapping_mul(WORD))
-            .wrapping_add(names.wrapping_mul(mem::size_of::<AtomicUsize>()));
-        if needed > bytes {
+        if size(bitmap_words, names) > bytes {
             return None;
         }
         let table = memory.into_raw().cast::<Table>();
@@ -205,20 +200,12 @@ impl<'a> TableRef<'a> {
 
     /// The entry of a name; `None` if it had been freed when the table was made.
     pub(super) fn entry(self, index: ObjIndex) -> Option<&'a AtomicUsize> {
-        let (word, bit) = (index.get() / WORD_BITS, index.get() % WORD_BITS);
+        let (word, mask) = bit(index);
         let bitmap = self.bitmap();
-        let bits = *bitmap.get(word)?;
-        if bits & (1 << bit) == 0 {
+        if bitmap.get(word)? & mask == 0 {
             return None;
         }
-        let below = bits & (1_usize << bit).wrapping_sub(1);
-        let rank = bitmap
-            .iter()
-            .take(word)
-            .fold(below.count_ones(), |sum, bits| {
-                sum.wrapping_add(bits.count_ones())
-            });
-        self.entries().get(rank as usize)
+        self.entries().get(rank(bitmap.iter().copied(), index))
     }
 
     /// The place of a name in use. Under the class lock.
@@ -243,10 +230,7 @@ impl<'a> TableRef<'a> {
 
     /// The names in use, and their places. Under the class lock.
     pub(super) fn live_names(self) -> impl Iterator<Item = (ObjIndex, Place)> + 'a {
-        let set =
-            self.bitmap().iter().enumerate().flat_map(|(word, &bits)| {
-                set_bits(bits).map(move |bit| ObjIndex::of_bit(word, bit))
-            });
+        let set = bitmap::objects(self.bitmap().iter().copied());
         set.zip(self.entries()).filter_map(|(index, entry)| {
             Some((index, Place::from_raw(entry.load(Ordering::Relaxed))?))
         })
@@ -255,11 +239,10 @@ impl<'a> TableRef<'a> {
     /// The bits of word `number` of a bitmap of the names in use. Under the class lock.
     fn live_bits(self, number: usize) -> usize {
         let bitmap = self.bitmap();
-        let before = bitmap.iter().take(number);
-        let rank = before.fold(0_u32, |sum, bits| sum.wrapping_add(bits.count_ones()));
+        let before = rank(bitmap.iter().copied(), ObjIndex::of_bit(number, 0));
         let bits = bitmap.get(number).copied().unwrap_or(0);
         set_bits(bits)
-            .zip(self.entries().iter().skip(rank as usize))
+            .zip(self.entries().iter().skip(before))
             .filter(|(_, entry)| entry.load(Ordering::Relaxed) != 0)
             .fold(0, |live, (bit, _)| live | 1 << bit)
     }

@@ -34,6 +34,21 @@ fn end(pool: Shared, objects: impl IntoIterator<Item = Object>) {
     pool.destroy();
 }
 
+/// Compacts while another thread uses the objects that have moved, or are to: what it leaves of them
+/// and all others are there at the end.
+fn while_compacting(
+    pool: Shared,
+    objects: MovedObjects,
+    use_objects: fn(&Shared, Vec<Object>) -> Vec<Object>,
+) {
+    let MovedObjects { moved, others } = objects;
+    let shared = pool.clone();
+    let other = spawn(move || use_objects(&shared, moved));
+    pool.compact();
+    let left = other.join().unwrap();
+    end(pool, left.into_iter().chain(others));
+}
+
 /// The two objects of a list.
 fn two(objects: Vec<Object>) -> [Object; 2] {
     match <[Object; 2]>::try_from(objects) {
@@ -358,73 +373,53 @@ models! {
     map_against_second_move, 4,
     ["moved again", "map of a moved object retried", "compaction skipped"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = to_be_moved_again(&pool, 4, 2, 2);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[1], MapMode::ReadWrite);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The same for an anchor without a table: it has the place itself.
     map_against_second_move_of_the_only_one, ALL,
     ["moved again", "map of a moved object retried", "compaction skipped"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = to_be_moved_again(&pool, 2, 1, 1);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = to_be_moved_again(&pool, 2, 1, 1);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[0], MapMode::ReadWrite);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The table that map looks into is replaced by a smaller one.
     map_against_repack, 4, ["table repacked", "map of a moved object retried"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = sparse_table(&pool, 2);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = sparse_table(&pool, 2);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[1], MapMode::ReadWrite);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The same where one name is left: the anchor has its place, and there is no table any more.
     map_against_repack_to_one_place, ALL, ["table repacked", "map of a moved object retried"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = sparse_table(&pool, 1);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = sparse_table(&pool, 1);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[0], MapMode::ReadWrite);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The table is replaced, and then the object moves: the old table is not kept true.
     map_against_repack_and_second_move, 3,
     ["table repacked", "moved again", "map of a moved object retried", "compaction skipped"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = to_be_moved_again(&pool, 8, 4, 2);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = to_be_moved_again(&pool, 8, 4, 2);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[1], MapMode::ReadWrite);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// A zspage is emptied of an object of its own and of others, into two zspages, while they are
@@ -432,44 +427,32 @@ models! {
     map_against_compact_of_a_mixed_zspage, 3,
     ["moved again", "map retried", "map of a moved object retried", "compaction skipped"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = mixed(&pool);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = mixed(&pool);
+        while_compacting(pool, objects, |shared, moved| {
             shared.access(&moved[1], MapMode::ReadWrite);
             shared.access(&moved[2], MapMode::ReadOnly);
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// What has moved is freed while it moves again.
     free_against_second_move, ALL, ["moved again", "moved object freed"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = to_be_moved_again(&pool, 4, 2, 2);
-        let shared = pool.clone();
-        let other = spawn(move || {
-            let mut moved = moved;
+        let objects = to_be_moved_again(&pool, 4, 2, 2);
+        while_compacting(pool, objects, |shared, mut moved| {
             shared.free(moved.remove(0));
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The last name of an anchor is freed, and the anchor with it, while the object moves again.
     free_of_the_last_name_against_second_move, ALL, ["moved again", "moved object freed"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = to_be_moved_again(&pool, 2, 1, 1);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = to_be_moved_again(&pool, 2, 1, 1);
+        while_compacting(pool, objects, |shared, moved| {
             moved.into_iter().for_each(|object| shared.free(object));
+            Vec::new()
         });
-        pool.compact();
-        other.join().unwrap();
-        end(pool, others);
     }
 
     /// The last two names of an anchor are freed at once: one of the two frees the table and the anchor.
@@ -507,45 +490,32 @@ models! {
     /// A table is made smaller while another name of it is freed: it may have to be smaller still.
     free_against_repack, ALL, ["table repacked", "moved object freed"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = sparse_table(&pool, 2);
-        let shared = pool.clone();
-        let other = spawn(move || {
-            let mut moved = moved;
+        let objects = sparse_table(&pool, 2);
+        while_compacting(pool, objects, |shared, mut moved| {
             shared.free(moved.remove(0));
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// The last name of a table that compaction is about to replace is freed.
     free_of_the_last_name_against_repack, ALL, ["table repacked", "moved object freed"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = sparse_table(&pool, 1);
-        let shared = pool.clone();
-        let other = spawn(move || {
+        let objects = sparse_table(&pool, 1);
+        while_compacting(pool, objects, |shared, moved| {
             moved.into_iter().for_each(|object| shared.free(object));
+            Vec::new()
         });
-        pool.compact();
-        other.join().unwrap();
-        end(pool, others);
     }
 
     /// Objects that were born in the zspage that is emptied, and elsewhere, are freed.
     free_against_compact_of_a_mixed_zspage, 3, ["moved again", "moved object freed"], {
         let pool = Shared::new();
-        let MovedObjects { moved, others } = mixed(&pool);
-        let shared = pool.clone();
-        let other = spawn(move || {
-            let mut moved = moved;
+        let objects = mixed(&pool);
+        while_compacting(pool, objects, |shared, mut moved| {
             shared.free(moved.remove(2));
             shared.free(moved.remove(0));
             moved
         });
-        pool.compact();
-        let moved = other.join().unwrap();
-        end(pool, moved.into_iter().chain(others));
     }
 
     /// An object is allocated where compaction moves objects to, or where it moves them from.

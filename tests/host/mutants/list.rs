@@ -363,8 +363,10 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok(TORTURE),
         edits: &[Edit {
                 file: "zsmalloc/moved.rs",
-                from: "if origins.count() == 0 {",
-                to: "if origins.count() == 0 && !crate::mutant(\"empty-origins-kept\") {",
+                from: "if origins.is_some_and(|origins| origins.count() == 0) {",
+                to: "if !crate::mutant(\"empty-origins-kept\")
+                    && origins.is_some_and(|origins| origins.count() == 0)
+                {",
         }],
     },
     Mutant {
@@ -375,13 +377,8 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Err("only a user that frees twice comes there"),
         edits: &[Edit {
                 file: "zsmalloc/class.rs",
-                from: "        if !moved
-            && zspage
-",
-                to: "        if !crate::mutant(\"foreign-slot-freed\")
-            && !moved
-            && zspage
-",
+                from: "if !moved && zspage.is_foreign(index) {",
+                to: "if !crate::mutant(\"foreign-slot-freed\") && !moved && zspage.is_foreign(index) {",
         }],
     },
     Mutant {
