@@ -259,36 +259,44 @@ string() { # N C
 
 # --- faults
 
-# From here on /proc/self/fail-nth counts all allocations, those that may wait too,
-# which failslab and fail_page_alloc otherwise leave alone.  The kernel itself leaks
-# the name of a slab cache when it cannot make the cache's directory in sysfs, so
-# what that needs is left alone.
-faults_everywhere() {
+# faults_in CACHE…: from here on allocations in these slab caches (of /sys/kernel/slab) can
+# fail, those that may wait too, which failslab otherwise leaves alone.
+faults_in() {
 	local f=$debugfs/failslab cache
-	[ -d "$f" ] || skip "kernel without FAILSLAB"
-	for cache in /sys/kernel/slab/*; do
-		case ${cache##*/} in
-		kernfs_* | kmalloc-*32 | radix_tree_node | maple_node) ;;
-		*) echo 1 >"$cache/failslab" ;;
-		esac
+	for cache; do
+		echo 1 >"$cache/failslab"
 	done 2>/dev/null
 	echo Y >"$f/cache-filter"
 	echo N >"$f/ignore-gfp-wait"
 	echo 0 >"$f/verbose"
 }
 
+needs_failslab() { [ -d "$debugfs/failslab" ] || skip "kernel without FAILSLAB"; }
+
+# From here on /proc/self/fail-nth counts all allocations.  The kernel itself leaks the
+# name of a slab cache when it cannot make the cache's directory in sysfs, so what that
+# needs is left alone.
+faults_everywhere() {
+	local cache caches=()
+	needs_failslab
+	for cache in /sys/kernel/slab/*; do
+		case ${cache##*/} in
+		kernfs_* | kmalloc-*32 | radix_tree_node | maple_node) ;;
+		*) caches+=("$cache") ;;
+		esac
+	done
+	faults_in "${caches[@]}"
+}
+
 # From here on it counts only what kmalloc() gives: what compaction remembers of the
-# objects that it moves.  (The smallest are left out: a write to
-# /proc takes one.)
+# objects that it moves.  (The smallest are left out: a write to /proc takes one.)
 faults_in_kmalloc() {
-	local f=$debugfs/failslab cache
-	[ -d "$f" ] || skip "kernel without FAILSLAB"
+	local cache caches=()
+	needs_failslab
 	for cache in /sys/kernel/slab/kmalloc-*; do
-		[[ $cache =~ -(8|16|32)$ ]] || echo 1 >"$cache/failslab"
-	done 2>/dev/null
-	echo Y >"$f/cache-filter"
-	echo N >"$f/ignore-gfp-wait"
-	echo 0 >"$f/verbose"
+		[[ $cache =~ -(8|16|32)$ ]] || caches+=("$cache")
+	done
+	faults_in "${caches[@]}"
 }
 
 # shrink_without_memory PERCENT: the shrinkers run, and so many of their allocations fail.

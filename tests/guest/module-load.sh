@@ -105,7 +105,7 @@ default_chain_size() {
 # Loading takes memory, of the kernel's and of ours, and may not get it.
 load_faults() {
 	local n said left='' failed=0 file before
-	[ -d $debugfs/failslab ] || skip "kernel without FAILSLAB"
+	needs_failslab
 	[ -n "${ZSM_ALL:-}" ] || skip "loads the module some hundred times; ZSM_ALL=1 runs it"
 	tear_down
 	before=$(traces)

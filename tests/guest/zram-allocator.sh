@@ -265,19 +265,14 @@ removed_meanwhile() {
 # zram_init() gets no memory for one of many devices, and takes those back that it has.
 # Somebody selects on the first of them: it has to wait, since its code goes next.
 failing_init() {
-	local n start ms said file waited=0 cache
-	[ -d "$debugfs/failslab" ] || skip "kernel without FAILSLAB"
+	local n start ms said file waited=0
+	needs_failslab
 	file=$(modinfo -n zram)
 	rmmod zram
 	printf '#!/bin/bash\ntouch %s\nsleep 2\n' "$work/asked" >"$work/modprobe"
 	chmod +x "$work/modprobe"
 	use_modprobe "$work/modprobe"
-	for cache in /sys/kernel/slab/kmalloc-*{512,1k,2k}; do
-		echo 1 >"$cache/failslab"
-	done
-	echo Y >"$debugfs/failslab/cache-filter"
-	echo N >"$debugfs/failslab/ignore-gfp-wait"
-	echo 0 >"$debugfs/failslab/verbose"
+	faults_in /sys/kernel/slab/kmalloc-*{512,1k,2k}
 	for n in {50..600..50}; do
 		rm -f "$work/asked"
 		(until [ -e "$work/asked" ]; do
