@@ -260,9 +260,12 @@ string() { # N C
 # --- faults
 
 # faults_in CACHE…: from here on allocations in these slab caches (of /sys/kernel/slab) can
-# fail, those that may wait too, which failslab otherwise leaves alone.
+# fail, and in no others; those that may wait too, which failslab otherwise leaves alone.
 faults_in() {
 	local f=$debugfs/failslab cache
+	for cache in /sys/kernel/slab/*; do
+		echo 0 >"$cache/failslab"
+	done 2>/dev/null
 	for cache; do
 		echo 1 >"$cache/failslab"
 	done 2>/dev/null
