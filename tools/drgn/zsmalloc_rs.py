@@ -25,7 +25,7 @@ import sys
 
 import drgn
 from drgn import FaultError, Language, Object, TypeKind, get_default_prog
-from drgn.helpers.linux.mm import page_to_pfn, page_to_virt
+from drgn.helpers.linux.mm import page_to_pfn, page_to_virt, virt_to_page
 
 CRATE = "zsmalloc_rs::"
 ZSPAGE = "zsmalloc::zspage::Zspage"
@@ -111,9 +111,10 @@ class Zspage:
         return words(start + first * WORD, count)
 
     def pages(self):
+        """Its pages, of which it has the addresses that they are mapped at."""
         data = self.words(0, self.class_.pages)
-        type_ = prog.type("struct page *")
-        return [Object(prog, type_, int.from_bytes(data[i : i + WORD], "little")) for i in range(0, len(data), WORD)]
+        addresses = (int.from_bytes(data[i : i + WORD], "little") for i in range(0, len(data), WORD))
+        return [virt_to_page(prog, address) for address in addresses]
 
     def bitmap(self):
         return self.words(self.class_.pages, self.class_.bitmap_words)
