@@ -32,8 +32,8 @@ pub(super) trait Linked: Sized {
 ///
 /// # Invariants
 ///
-/// From `first`, `next` leads to each member of the list once, `prev` back again; all of them are
-/// alive, and their links are used by this list alone.
+/// From `first`, `next` leads to each member of the list once, `prev` back again; the `prev` of the first
+/// says nothing. All of them are alive, and their links are used by this list alone.
 pub(crate) struct List<T> {
     first: Cell<Option<NonNull<T>>>,
 }
@@ -77,17 +77,14 @@ impl<T: Linked> List<T> {
     pub(super) unsafe fn push(&self, member: NonNull<T>) {
         // INVARIANT: As the caller promises. Now it leads to what was the list, and back.
         let next = self.first.replace(Some(member));
-        let link = self.link(member);
-        link.prev.set(None);
-        link.next.set(next);
+        self.link(member).next.set(next);
         if let Some(next) = next {
-            let next = self.link(next);
-            debug_assert!(next.prev.get().is_none());
-            next.prev.set(Some(member));
+            self.link(next).prev.set(Some(member));
         }
     }
 
-    /// Removes a member.
+    /// Removes a member. If it is the first, no other is touched: malloc takes the first zspage of a
+    /// group to the next, and the one behind it is not in the caches.
     ///
     /// # Safety
     ///
@@ -95,12 +92,17 @@ impl<T: Linked> List<T> {
     #[inline]
     pub(super) unsafe fn remove(&self, member: NonNull<T>) {
         let Link { prev, next } = self.link(member);
-        // INVARIANT: What came before the member leads to what came after it, and back. The assertions
-        // are those of CONFIG_DEBUG_LIST.
-        let before = prev.get().map(|before| self.link(before));
-        let from = before.map_or(&self.first, |before| &before.next);
-        debug_assert!(from.get() == Some(member));
-        from.set(next.get());
+        // INVARIANT: What came before the member leads to what came after it, and back, unless that is
+        // the first now. The assertions are those of CONFIG_DEBUG_LIST.
+        if self.first.get() == Some(member) {
+            self.first.set(next.get());
+            return;
+        }
+        if let Some(before) = prev.get() {
+            let before = self.link(before);
+            debug_assert!(before.next.get() == Some(member));
+            before.next.set(next.get());
+        }
         if let Some(after) = next.get() {
             let after = self.link(after);
             debug_assert!(after.prev.get() == Some(member));
