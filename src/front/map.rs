@@ -39,12 +39,13 @@ pub(crate) enum MapMode {
 /// Until the [`unmap`] nobody else writes the object, and nobody frees it.
 #[inline]
 pub(crate) unsafe fn map(pool: &Pool, handle: &Handle, mode: MapMode) -> Option<NonNull<u8>> {
-    let pinned = pool.pin(handle)?;
+    // First the buffer's lock, since the object is looked for under RCU, which the lock stands for.
     let mut area = MapArea::lock();
     if area.is_mapped() {
         warn_once!(c"a second object is mapped on this CPU", handle.as_number());
         return None;
     }
+    let pinned = pool.pin(handle, area.reading())?;
     let segments = pinned.segments()?;
     let (address, copy_back) = match segments.contiguous() {
         Some(address) => (address, false),
@@ -86,9 +87,7 @@ pub(crate) unsafe fn unmap(handle: &Handle) {
         // SAFETY: As the caller of `map()` promised.
         unsafe { copy_from_buffer(&pinned, &mut area) };
     }
-    // As in C zsmalloc the buffer is unlocked first, then the zspage.
-    drop(area);
-    drop(pinned);
+    area.unlock_with(pinned.into_reader());
 }
 
 /// Copies an object to the buffer.

@@ -48,7 +48,7 @@ impl Shrink for Pool {
     }
 
     fn scan(&self) -> usize {
-        self.compact(Gfp::of_reclaim())
+        self.compact()
     }
 }
 
@@ -297,7 +297,7 @@ unsafe extern "C" fn total_pages(zpool: *mut c_void) -> u64 {
 #[cfg(ZPOOL_ZRAM_OPS)]
 unsafe extern "C" fn compact(zpool: *mut c_void) -> u64 {
     // SAFETY: As the caller promises.
-    unsafe { pool(zpool) }.compact(Gfp::of_compaction()) as u64
+    unsafe { pool(zpool) }.compact() as u64
 }
 
 /// Pages that compaction has freed since the pool was made. Any context.

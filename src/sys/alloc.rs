@@ -66,6 +66,14 @@ impl Memory {
         Ok(Self { start, len })
     }
 
+    /// The same; nothing, if it is to be of no bytes.
+    pub(crate) fn alloc_some(len: usize, gfp: Gfp) -> Result<Option<Self>, NoMemory> {
+        match len {
+            0 => Ok(None),
+            len => Self::alloc(len, gfp).map(Some),
+        }
+    }
+
     /// Bytes there are.
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -14,7 +14,7 @@ use super::{
     bindings,
     init::{pin_data, pin_init, PinInit},
 };
-use core::marker::PhantomData;
+use core::{marker::PhantomData, mem::ManuallyDrop};
 use kernel::{
     ffi::c_char,
     sync::lock::{Backend, Guard, Lock},
@@ -150,6 +150,14 @@ impl<'a> ReadGuard<'a> {
             lock,
             _not_send: PhantomData,
         }
+    }
+}
+
+impl ReadGuard<'_> {
+    /// The lock, which stays held.
+    #[inline]
+    pub(super) fn into_raw(self) -> *mut bindings::rwlock_t {
+        ManuallyDrop::new(self).lock.lock.get()
     }
 }
 

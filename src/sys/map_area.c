@@ -84,3 +84,10 @@ void zs_rs_map_area_put(void)
 	pagefault_enable();
 	local_unlock(&map_areas.lock);
 }
+
+/* The same, and zs_rs_read_unlock(). */
+void zs_rs_map_area_put_with(rwlock_t *zspage) __releases(zspage)
+{
+	zs_rs_map_area_put();
+	zs_rs_read_unlock(zspage);
+}

@@ -7,7 +7,7 @@
 //! buffer's local lock held (so preemption off, except on `PREEMPT_RT`, where it is migration that is
 //! off), one object a CPU.
 
-use super::{bindings, page::PAGE_SIZE};
+use super::{bindings, lock::ReadGuard, page::PAGE_SIZE, rcu::Reading};
 use core::{marker::PhantomData, mem, ptr::NonNull};
 use kernel::error::{to_result, Result};
 
@@ -110,6 +110,24 @@ impl MapArea {
             _not_send: PhantomData,
         };
         Some((this, mapping))
+    }
+
+    /// The buffer's lock is an RCU read section, too. It has preemption off, and RCU waits for that
+    /// since Linux 4.20; on `PREEMPT_RT` it is a spinlock, which enters a section of its own there
+    /// (`kernel/locking/spinlock_rt.c`).
+    #[inline]
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        // SAFETY: By the type invariant the lock is held.
+        unsafe { Reading::by(self) }
+    }
+
+    /// Gives back the buffer and then, as C zsmalloc does, the lock of a zspage: in one call, for each
+    /// would cost more than what it does.
+    #[inline]
+    pub(crate) fn unlock_with(self, reader: ReadGuard<'_>) {
+        mem::forget(self);
+        // SAFETY: By the type invariants both locks are held, and are nobody's after this.
+        unsafe { bindings::zs_rs_map_area_put_with(reader.into_raw()) };
     }
 
     /// The buffer.

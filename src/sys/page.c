@@ -12,12 +12,14 @@
  */
 
 #include <linux/kmsan.h>
+#include <linux/gfp.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/page-flags.h>
 #include <linux/page_ref.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/vmstat.h>
 
 #include "shim.h"
@@ -37,22 +39,57 @@ static void unaccount_page(struct page *page)
 #endif
 }
 
-struct page *zs_rs_page_alloc(gfp_t gfp)
+/* Page by page: alloc_pages_bulk_array() does not know of a task's mempolicy. */
+static bool one_by_one(void)
 {
-	struct page *page;
+#ifdef CONFIG_NUMA
+	return current->mempolicy;
+#else
+	return false;
+#endif
+}
+
+static unsigned int alloc_pages_of(gfp_t gfp, struct page **pages, unsigned int nr)
+{
+	unsigned int got = 0, before;
+
+	if (nr > 1 && !one_by_one()) {
+		/* It may stop early without being out of memory. */
+		do {
+			before = got;
+			got = alloc_pages_bulk_array(gfp, nr, pages);
+		} while (got < nr && got > before);
+		return got;
+	}
+	for (; got < nr; got++) {
+		pages[got] = alloc_page(gfp);
+		if (!pages[got])
+			break;
+	}
+	return got;
+}
+
+/*
+ * Allocate the pages of a zspage, at most ZS_RS_MAX_PAGES, and store where they
+ * are mapped.  Return: how many there are.
+ */
+unsigned int zs_rs_pages_alloc(gfp_t gfp, void **addresses, unsigned int nr)
+{
+	struct page *pages[ZS_RS_MAX_PAGES] = {};
+	unsigned int i, got;
 
 	/* Without compaction nobody could move it out of a movable block. */
 	if (!IS_ENABLED(CONFIG_COMPACTION))
 		gfp &= ~__GFP_MOVABLE;
 
-	page = alloc_page(gfp);
-	if (!page)
-		return NULL;
-
-	set_page_private(page, 0);
-	__SetPageZsmalloc(page);
-	account_page(page);
-	return page;
+	got = alloc_pages_of(gfp, pages, min(nr, (unsigned int)ZS_RS_MAX_PAGES));
+	for (i = 0; i < got; i++) {
+		set_page_private(pages[i], 0);
+		__SetPageZsmalloc(pages[i]);
+		account_page(pages[i]);
+		addresses[i] = page_address(pages[i]);
+	}
+	return got;
 }
 
 /*

@@ -62,16 +62,11 @@ impl Gfp {
         Self(bits)
     }
 
-    /// For what compaction remembers, when somebody asks for it: it may wait, though not for I/O, of
-    /// which its caller may be the one to do it; and without memory it is given up, quietly.
+    /// For what compaction remembers: it holds the class lock, and in the shrinker is part of reclaim,
+    /// so that it does not wait; and without memory it is given up, quietly. What reclaim allocates may
+    /// come from its reserves, and compaction gives back many times as much.
     pub(crate) fn of_compaction() -> Self {
         Self(bindings::ZS_RS_GFP_COMPACT)
-    }
-
-    /// The same in reclaim, where nothing may wait. What reclaim allocates may come from its reserves,
-    /// and compaction gives back many times as much.
-    pub(crate) fn of_reclaim() -> Self {
-        Self(bindings::ZS_RS_GFP_RECLAIM)
     }
 
     /// The flags as C wants them.
@@ -100,14 +95,6 @@ unsafe impl Send for Page {}
 unsafe impl Sync for Page {}
 
 impl Page {
-    /// A new page, its contents undefined. Sleeps if `gfp` says so.
-    pub(crate) fn alloc(gfp: Gfp) -> Result<Self, NoMemory> {
-        // SAFETY: Allocation has no conditions.
-        let page = unsafe { bindings::zs_rs_page_alloc(gfp.bits()) };
-        // INVARIANT: Just allocated.
-        NonNull::new(page).map(|page| Self { page }).ok_or(NoMemory)
-    }
-
     /// The page that is mapped there.
     ///
     /// # Safety
@@ -201,6 +188,20 @@ impl PageSlot {
         // SAFETY: By the type invariant the page is ours. It is looked at, and not dropped.
         let page = ManuallyDrop::new(unsafe { Page::at(address) });
         Some(look(&page))
+    }
+
+    /// Allocates a page for each of the slots, which have none, its contents undefined. Sleeps if `gfp`
+    /// says so. Without memory for all of them some have theirs.
+    pub(crate) fn fill(slots: &[Self], gfp: Gfp) -> Result<(), NoMemory> {
+        let (first, number) = (slots.as_ptr().cast_mut().cast(), slots.len() as u32);
+        // SAFETY: A slot is an address or null. The addresses are those of pages that are ours.
+        // INVARIANT: They are the slots' now.
+        let got = unsafe { bindings::zs_rs_pages_alloc(gfp.bits(), first, number) };
+        if got == number {
+            Ok(())
+        } else {
+            Err(NoMemory)
+        }
     }
 
     /// Where the page is mapped.

@@ -18,6 +18,31 @@ pub(crate) struct ReadSection {
     _not_send: PhantomData<*mut ()>,
 }
 
+/// Proof that this task is in a read section for `'a`, and stays in it: that of a [`ReadSection`], or
+/// of a lock that is one as well.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a>(PhantomData<&'a ReadSection>);
+
+impl<'a> Reading<'a> {
+    /// What `lock` proves that is held for `'a`.
+    ///
+    /// # Safety
+    ///
+    /// As long as `lock` is there RCU waits for this task.
+    #[inline]
+    pub(super) unsafe fn by<T>(_lock: &'a T) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl ReadSection {
+    /// The section itself.
+    #[inline]
+    pub(crate) fn proof(&self) -> Reading<'_> {
+        Reading(PhantomData)
+    }
+}
+
 /// Enters a read section. May nest.
 #[inline]
 pub(crate) fn read_lock() -> ReadSection {

@@ -29,12 +29,12 @@
 
 enum {
 	ZS_RS_PAGE_SHIFT = PAGE_SHIFT,
+	/* Most pages of a zspage. */
+	ZS_RS_MAX_PAGES = 16,
 	/* What a page may have and slab memory may not. */
 	ZS_RS_GFP_PLACEMENT = (__force u32)(__GFP_HIGHMEM | __GFP_MOVABLE),
-	/* For what compaction has to remember: asked for it, and in reclaim. */
-	ZS_RS_GFP_COMPACT = (__force u32)(GFP_NOIO | __GFP_NORETRY |
-					  __GFP_NOWARN),
-	ZS_RS_GFP_RECLAIM = (__force u32)(GFP_NOWAIT | __GFP_NOWARN),
+	/* For what compaction has to remember. */
+	ZS_RS_GFP_COMPACT = (__force u32)(GFP_NOWAIT | __GFP_NOWARN),
 };
 
 /* Points of delay.c; those of delay.rs, and one in page.c. */
@@ -107,7 +107,7 @@ void *zs_rs_shrinker_pool(struct shrinker *shrinker);
 void zs_rs_shrinker_free(struct shrinker *shrinker);
 
 /* page.c */
-struct page *zs_rs_page_alloc(gfp_t gfp);
+unsigned int zs_rs_pages_alloc(gfp_t gfp, void **addresses, unsigned int nr);
 void *zs_rs_page_address(struct page *page);
 struct page *zs_rs_page_of(void *address);
 void zs_rs_page_set_private(struct page *page, void *zspage);
@@ -150,6 +150,7 @@ void zs_rs_map_area_exit(void);
 struct zs_rs_map_area *zs_rs_map_area_get(void);
 struct zs_rs_map_area *zs_rs_map_area_current(void);
 void zs_rs_map_area_put(void);
+void zs_rs_map_area_put_with(rwlock_t *zspage);
 
 /* debugfs.c */
 typedef void (*zs_rs_show_fn)(struct seq_file *seq, void *data);

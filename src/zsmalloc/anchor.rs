@@ -25,7 +25,7 @@ use crate::sys::{
     alloc::NoMemory,
     atomic::{AtomicUsize, Ordering},
     page::Gfp,
-    rcu::ReadSection,
+    rcu::Reading,
     slab::Cache,
 };
 use core::{cell::Cell, ffi::CStr, mem, ptr::NonNull};
@@ -116,40 +116,52 @@ impl Anchor {
     }
 
     /// Where the object of `index` is now. The place is true only until a compaction moves the object,
-    /// but the zspage lives as long as `_rcu`. `None` if the name is not in use.
-    #[inline]
-    pub(super) fn look<'r>(&'r self, index: ObjIndex, _rcu: &'r ReadSection) -> Option<Seen<'r>> {
-        let word = self.word.load(Ordering::Acquire);
-        // SAFETY: The name is in use, so that what the word led to had the object when it was loaded.
-        // Zspages and tables that are replaced are freed after a grace period.
-        match unsafe { State::decode(word) } {
-            State::InPlace(zspage) => Some(Seen {
-                word,
-                entry: None,
-                location: Location { zspage, index },
-            }),
-            state => Self::look_moved(word, state, index),
-        }
-    }
-
-    #[cold]
-    fn look_moved<'r>(word: usize, state: State<'r>, index: ObjIndex) -> Option<Seen<'r>> {
-        let (place, entry) = match state {
+    /// but the zspage lives as long as `reading`. `None` if the name is not in use.
+    pub(super) fn look<'r>(&'r self, index: ObjIndex, reading: Reading<'r>) -> Option<Seen<'r>> {
+        let (word, state) = self.load(reading);
+        let (location, entry) = match state {
+            State::InPlace(zspage) => (Location { zspage, index }, None),
             State::Moved(table) => {
                 let entry = table.entry(index)?;
                 let raw = entry.load(Ordering::Acquire);
-                (Place::from_raw(raw)?, Some((entry, raw)))
+                // SAFETY: As in `load()`: the place had the object.
+                (unsafe { Place::from_raw(raw)?.open() }, Some((entry, raw)))
             }
-            State::MovedOne(place) => (place, None),
-            State::InPlace(_) | State::Gone => return None,
+            // SAFETY: As above.
+            State::MovedOne(place) => (unsafe { place.open() }, None),
+            State::Gone => return None,
         };
-        // SAFETY: As in `look()`.
-        let location = unsafe { place.open() };
         Some(Seen {
             word,
             entry,
             location,
         })
+    }
+
+    /// The same, if the object is where it was born; `None` of any other.
+    #[inline]
+    pub(super) fn look_in_place<'r>(
+        &'r self,
+        index: ObjIndex,
+        reading: Reading<'r>,
+    ) -> Option<Seen<'r>> {
+        match self.load(reading) {
+            (word, State::InPlace(zspage)) => Some(Seen {
+                word,
+                entry: None,
+                location: Location { zspage, index },
+            }),
+            _ => None,
+        }
+    }
+
+    /// The word, and what it says.
+    #[inline]
+    fn load<'r>(&'r self, _reading: Reading<'r>) -> (usize, State<'r>) {
+        let word = self.word.load(Ordering::Acquire);
+        // SAFETY: A name is in use, so that what the word led to had its object when it was loaded.
+        // Zspages and tables that are replaced are freed after a grace period.
+        (word, unsafe { State::decode(word) })
     }
 
     /// Whether what was seen is true with the lock of the zspage that was seen: then it stays so until

@@ -2,7 +2,10 @@
 
 //! Bitmaps: a bit for each slot of a zspage, or for each name of its anchor.
 
-use super::{geometry::WORD_BITS, handle::ObjIndex};
+use super::{
+    geometry::WORD_BITS,
+    handle::{ObjIndex, MAX_OBJECTS},
+};
 use core::mem;
 
 /// Bytes of a word.
@@ -26,8 +29,9 @@ pub(super) fn set_bits(word: usize) -> impl Iterator<Item = usize> {
 /// The objects whose bits are set, the lowest first.
 #[inline]
 pub(super) fn objects(bitmap: impl Iterator<Item = usize>) -> impl Iterator<Item = ObjIndex> {
-    bitmap
-        .enumerate()
+    // By a range, which has a check for overflow nowhere: the iterator's own count has one.
+    (0..MAX_OBJECTS / WORD_BITS)
+        .zip(bitmap)
         .flat_map(|(word, bits)| set_bits(bits).map(move |bit| ObjIndex::of_bit(word, bit)))
 }
 
@@ -38,7 +42,7 @@ pub(super) fn rank(bitmap: impl Iterator<Item = usize>, index: ObjIndex) -> usiz
         true => mask.wrapping_sub(1),
         false => usize::MAX,
     };
-    let words = bitmap.take(word.wrapping_add(1)).enumerate();
+    let words = (0..=word).zip(bitmap);
     words.fold(0, |rank, (number, bits)| {
         rank.wrapping_add((bits & before(number)).count_ones() as usize)
     })

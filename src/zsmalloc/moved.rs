@@ -15,7 +15,11 @@ use super::{
     table::{table_bytes, NewTable, TableRef},
     targets::Targets,
 };
-use crate::sys::{alloc::Memory, warn::warn_once};
+use crate::sys::{
+    alloc::{Memory, NoMemory},
+    page::Gfp,
+    warn::warn_once,
+};
 
 impl ListedZspage<'_> {
     /// The object `name`, which had been moved to the slot `index` of this zspage, has been freed: with
@@ -92,6 +96,7 @@ impl ListedZspage<'_> {
     }
 
     /// The name of the object in a slot that is in use.
+    #[cfg(debug_assertions)]
     pub(super) fn name_of(&self, index: ObjIndex) -> Option<Name> {
         match self
             .parts()
@@ -124,20 +129,23 @@ impl WriteLockedZspage<'_> {
             count: 0,
         };
 
+        let origins = source.parts().origins();
         let mut moved: usize = 0;
         for index in source.used_slots() {
-            let name = source.name_of(index);
+            let origin = origins.and_then(|origins| origins.get(index));
+            let name = origin.or_else(|| Some(Name::new(anchor?, index)));
             let place = name.and_then(|name| source.copy_to_one_of(targets, index, name));
-            let (Some(name), Some(place)) = (name, place) else {
+            let Some(place) = place else {
                 warn_once!(c"no room for an object that is moved");
                 homes.discard();
                 return moved;
             };
-            if source.is_foreign(index) {
-                source.point_at(name, place);
-                source.put_slot(index);
-            } else {
-                homes.set(index, place);
+            match origin {
+                None => homes.push(index, place),
+                Some(name) => {
+                    source.point_at(name, place);
+                    source.put_slot(index);
+                }
             }
             moved = moved.saturating_add(1);
         }
@@ -156,10 +164,11 @@ struct Homes<'a> {
 }
 
 impl Homes<'_> {
-    fn set(&mut self, index: ObjIndex, place: Place) {
+    /// The next object is at `place`, the lowest first.
+    fn push(&mut self, index: ObjIndex, place: Place) {
         self.count = self.count.wrapping_add(1);
         match &self.table {
-            Some(table) => table.set(index, place),
+            Some(table) => table.push(place),
             None => self.only = Some((index, place)),
         }
     }
@@ -226,9 +235,7 @@ impl ListedZspage<'_> {
         self.parts().take_anchor();
         stats.anchors_moved.add(1);
         stats.names_moved.add(usize::from(natives));
-        for index in self.used_slots() {
-            self.put_slot(index);
-        }
+        self.put_all_slots();
     }
 
     /// Whether the object in a slot was moved there.
@@ -239,21 +246,11 @@ impl ListedZspage<'_> {
     }
 }
 
-/// What came of an attempt to make a table smaller.
-pub(super) enum Repack {
-    /// There is no table of which at most half is in use.
-    Nothing,
-    /// One is smaller now, or gone.
-    Done,
-    /// It takes memory of that size.
-    Needs(usize),
-}
-
 impl ClassGuard<'_> {
-    /// Makes one table smaller, with memory of the size that was asked for last.
-    pub(super) fn repack(&self, memory: &mut Option<Memory>) -> Repack {
+    /// Makes one table smaller, if there is one of which at most half is in use; whether there was.
+    pub(super) fn repack(&self) -> Result<bool, NoMemory> {
         let Some(table) = self.sparse_tables().first() else {
-            return Repack::Nothing;
+            return Ok(false);
         };
         // SAFETY: What is listed is alive, and we hold the class lock.
         let (table, anchor) = unsafe {
@@ -269,14 +266,13 @@ impl ClassGuard<'_> {
                 None => warn_once!(c"a table without a name in use"),
             }
         } else {
-            let spare = memory.take().filter(|memory| memory.len() == bytes);
-            let new =
-                spare.and_then(|memory| NewTable::new(memory, table.anchor(), table.live_bitmap()));
-            let Some(new) = new else {
-                return Repack::Needs(bytes);
+            let memory = Memory::alloc(bytes, Gfp::of_compaction())?;
+            let Some(new) = NewTable::new(memory, table.anchor(), table.live_bitmap()) else {
+                warn_once!(c"no room for the names of a table");
+                return Ok(false);
             };
-            for (index, place) in table.live_names() {
-                new.set(index, place);
+            for (_, place) in table.live_names() {
+                new.push(place);
             }
             stats.tables_bytes.add(new.bytes());
             anchor.set_table(new.into_raw());
@@ -286,7 +282,7 @@ impl ClassGuard<'_> {
         self.class().pool_stats().add(Event::TablesRepacked, 1);
         // SAFETY: The anchor leads elsewhere. Map may be looking into the table.
         unsafe { table.free_deferred() };
-        Repack::Done
+        Ok(true)
     }
 
     /// Puts a table on the list of those of which at most half is in use, if it is not there.

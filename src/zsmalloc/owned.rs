@@ -13,7 +13,7 @@ use super::{
 };
 use crate::sys::{
     delay::{delay, Point},
-    page::{Gfp, Page},
+    page::{Gfp, PageSlot},
     rcu,
     trace::{self, PoolId},
 };
@@ -65,9 +65,8 @@ impl NewZspage {
         // SAFETY: Just allocated. The class outlives its zspages, as its pool is destroyed after them.
         // INVARIANT: Nobody else has seen it.
         let new = Self(Owner(unsafe { Zspage::init(memory, anchor, class) }));
-        for page in new.0.parts().pages() {
-            page.replace(Page::alloc(gfp)?);
-        }
+        let pages = new.0.parts().pages();
+        PageSlot::fill(pages, gfp)?;
         Ok(new)
     }
 

@@ -6,6 +6,7 @@
 //! of its pages is replaced.
 
 use super::{
+    anchor::{Anchor, Seen},
     handle::{Handle, Location, Place},
     object::Segments,
     pool::Pool,
@@ -13,7 +14,7 @@ use super::{
 use crate::sys::{
     delay::{delay, Point},
     lock::ReadGuard,
-    rcu,
+    rcu::{self, Reading},
     warn::warn_once,
 };
 use core::mem;
@@ -65,6 +66,12 @@ impl<'a> Pinned<'a> {
         self.location.place().into_raw()
     }
 
+    /// The lock, which still pins the object.
+    #[inline]
+    pub(crate) fn into_reader(self) -> ReadGuard<'a> {
+        self.reader
+    }
+
     /// The object's bytes. `None` only of memory that somebody has overwritten.
     #[inline]
     pub(crate) fn segments(&self) -> Option<Segments<'_>> {
@@ -77,7 +84,7 @@ impl<'a> Pinned<'a> {
     /// Whether it is the object of `handle`.
     pub(crate) fn is_of(&self, handle: &Handle) -> bool {
         let rcu = rcu::read_lock();
-        let seen = handle.anchor().look(handle.name().index(), &rcu);
+        let seen = handle.anchor().look(handle.name().index(), rcu.proof());
         seen.is_some_and(|seen| seen.location.place() == self.location.place())
     }
 }
@@ -88,26 +95,50 @@ impl Pool {
     /// somebody has overwritten.
     ///
     /// A compaction that has the zspage locked makes us wait for it, and may have moved the object
-    /// when we get the lock: the anchor tells.
+    /// when we get the lock: the anchor tells. `reading` keeps what we look at until then.
     #[inline]
-    pub(crate) fn pin<'a>(&'a self, handle: &'a Handle) -> Option<Pinned<'a>> {
+    pub(crate) fn pin<'a>(
+        &'a self,
+        handle: &'a Handle,
+        reading: Reading<'_>,
+    ) -> Option<Pinned<'a>> {
+        let (anchor, index) = (handle.anchor(), handle.name().index());
+        // Most objects are where they were born: nothing of the others on their way.
+        let seen = anchor.look_in_place(index, reading);
+        match seen.and_then(|seen| self.pin_seen(anchor, &seen)) {
+            None => self.pin_anywhere(handle, reading),
+            pinned => pinned,
+        }
+    }
+
+    /// The same of any object.
+    #[cold]
+    fn pin_anywhere<'a>(&'a self, handle: &'a Handle, reading: Reading<'_>) -> Option<Pinned<'a>> {
         let (anchor, index) = (handle.anchor(), handle.name().index());
         loop {
-            let rcu = rcu::read_lock();
-            let Some(seen) = anchor.look(index, &rcu) else {
+            let Some(seen) = anchor.look(index, reading) else {
                 warn_once!(c"a handle that names no object", handle.as_number());
                 return None;
             };
-            delay(Point::Map);
-            let reader = seen.location.zspage.lock().read();
-            if anchor.is_still(&seen) {
-                mem::forget(reader);
-                // SAFETY: Just locked; the object is in the zspage, and stays there, so that the
-                // zspage does as well.
-                return Some(unsafe { Pinned::resume(seen.location.with_object()) });
+            if let Some(pinned) = self.pin_seen(anchor, &seen) {
+                return Some(pinned);
             }
-            drop(reader);
-            self.stats().add(seen.retry(), 1);
         }
+    }
+
+    /// Pins the object where it was seen. `None` if compaction has moved it since.
+    #[inline]
+    fn pin_seen<'a>(&self, anchor: &'a Anchor, seen: &Seen<'_>) -> Option<Pinned<'a>> {
+        delay(Point::Map);
+        let reader = seen.location.zspage.lock().read();
+        if anchor.is_still(seen) {
+            mem::forget(reader);
+            // SAFETY: Just locked; the object is in the zspage, and stays there, so that the zspage
+            // does as well.
+            return Some(unsafe { Pinned::resume(seen.location.with_object()) });
+        }
+        drop(reader);
+        self.stats().add(seen.retry(), 1);
+        None
     }
 }

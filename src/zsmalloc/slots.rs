@@ -90,6 +90,15 @@ impl ListedZspage<'_> {
         true
     }
 
+    /// Gives all slots back.
+    pub(crate) fn put_all_slots(&self) {
+        for bits in self.parts().bitmap() {
+            bits.set(0);
+        }
+        self.slots().first_free.set(0);
+        self.slots().inuse.set(0);
+    }
+
     /// The slots that are in use. Those already passed may be given back meanwhile.
     pub(crate) fn used_slots(&self) -> impl Iterator<Item = ObjIndex> + '_ {
         bitmap::objects(self.parts().bitmap().iter().map(Cell::get))

@@ -69,6 +69,8 @@ fn size(bitmap_words: usize, names: usize) -> usize {
 /// A table that is being made, and is seen by nobody yet.
 pub(super) struct NewTable<'a> {
     table: TableRef<'a>,
+    /// Entries that are filled.
+    filled: Cell<usize>,
 }
 
 impl<'a> NewTable<'a> {
@@ -78,8 +80,13 @@ impl<'a> NewTable<'a> {
         anchor: NonNull<Anchor>,
         bitmap: impl Iterator<Item = usize> + Clone,
     ) -> Option<Self> {
-        let bitmap_words = bitmap.clone().count();
-        let names = bitmap.clone().map(usize::count_ones).sum::<u32>() as usize;
+        let (bitmap_words, names) =
+            bitmap
+                .clone()
+                .fold((0_usize, 0_usize), |(words, names), bits| {
+                    let more = bits.count_ones() as usize;
+                    (words.wrapping_add(1), names.wrapping_add(more))
+                });
         let bytes = memory.len();
         if size(bitmap_words, names) > bytes {
             return None;
@@ -97,7 +104,7 @@ impl<'a> NewTable<'a> {
                 listed: Cell::new(false),
             });
             let words = table.as_ptr().wrapping_add(1).cast::<usize>();
-            for (number, word) in bitmap.enumerate() {
+            for (number, word) in (0..bitmap_words).zip(bitmap) {
                 words.wrapping_add(number).write(word);
             }
             let entries = words.wrapping_add(bitmap_words).cast::<AtomicUsize>();
@@ -106,12 +113,20 @@ impl<'a> NewTable<'a> {
             }
             TableRef::new(table)
         };
-        Some(Self { table })
+        Some(Self {
+            table,
+            filled: Cell::new(0),
+        })
     }
 
-    /// Says where the object of a name is.
-    pub(super) fn set(&self, index: ObjIndex, place: Place) {
-        self.table.set(index, place);
+    /// Says where the object of the next name is, the lowest first.
+    pub(super) fn push(&self, place: Place) {
+        let number = self.filled.get();
+        if let Some(entry) = self.table.entries().get(number) {
+            // Seen by others once the anchor leads to the table, and not before.
+            entry.store(place.into_raw(), Ordering::Relaxed);
+        }
+        self.filled.set(number.wrapping_add(1));
     }
 
     /// Bytes that it takes.
@@ -213,8 +228,8 @@ impl<'a> TableRef<'a> {
         Place::from_raw(self.entry(index)?.load(Ordering::Relaxed))
     }
 
-    /// Changes the place of a name. Under the class lock and, unless the table is new, the write lock
-    /// of the zspage that the object leaves.
+    /// Changes the place of a name. Under the class lock and the write lock of the zspage that the
+    /// object leaves.
     pub(super) fn set(self, index: ObjIndex, place: Place) {
         if let Some(entry) = self.entry(index) {
             entry.store(place.into_raw(), Ordering::Release);

@@ -9,7 +9,10 @@ use super::{
     class::{ClassGuard, ListedZspage},
     origins::{origins_bytes, OriginsRef},
 };
-use crate::sys::alloc::Memory;
+use crate::sys::{
+    alloc::{Memory, NoMemory},
+    page::Gfp,
+};
 
 /// Zspages that the objects of one may go to.
 pub(super) const MAX_TARGETS: usize = 8;
@@ -98,26 +101,28 @@ impl<'g> Targets<'g> {
         self.0.iter().flatten().map(|target| &target.zspage)
     }
 
-    /// What [`Target::origins_needed`] says of each.
-    pub(super) fn origins_needed(&self) -> [usize; MAX_TARGETS] {
-        let needed =
-            |target: &Option<Target<'_>>| target.as_ref().map_or(0, Target::origins_needed);
-        self.0.each_ref().map(needed)
+    /// By how much their origins have to grow, in bytes, to have room for all names.
+    pub(super) fn names_bytes(&self) -> usize {
+        let targets = self.0.iter().flatten();
+        targets.fold(0, |bytes, target| {
+            bytes
+                .saturating_add(target.origins_needed())
+                .saturating_sub(target.origins_replaced())
+        })
     }
 
-    /// Bytes of the origins that are given back for those.
-    pub(super) fn origins_replaced(&self) -> usize {
-        let replaced = self.0.iter().flatten().map(Target::origins_replaced);
-        replaced.fold(0, usize::saturating_add)
-    }
-
-    /// Gives each the origins that it needs.
-    pub(super) fn give_origins(&self, memory: &mut [Option<Memory>; MAX_TARGETS]) {
-        for (target, memory) in self.0.iter().zip(memory) {
-            if let (Some(target), Some(memory)) = (target, memory.take()) {
+    /// Gives each the origins that it needs, or none of them any.
+    pub(super) fn make_room(&self, gfp: Gfp) -> Result<(), NoMemory> {
+        let mut origins = [const { None }; MAX_TARGETS];
+        for (memory, target) in origins.iter_mut().zip(self.0.iter().flatten()) {
+            *memory = Memory::alloc_some(target.origins_needed(), gfp)?;
+        }
+        for (memory, target) in origins.into_iter().zip(self.0.iter().flatten()) {
+            if let Some(memory) = memory {
                 target.give_origins(memory);
             }
         }
+        Ok(())
     }
 
     /// Puts each on the list that its fullness asks for now.

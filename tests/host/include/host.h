@@ -35,19 +35,19 @@ struct page {
 
 #define __force
 #define __GFP_HIGHMEM		0x02u
-#define __GFP_NORETRY	0x10u
-#define __GFP_NOWARN	0x20u
-#define GFP_NOIO	0x40u
-#define GFP_NOWAIT	0x80u
+#define __GFP_NOWARN		0x20u
+#define GFP_NOWAIT		0x80u
 #define __GFP_MOVABLE		0x08u
 #define PAGE_SHIFT		12	/* page.c makes no use of it */
 #define PAGE_MAPPING_MOVABLE	0x2ul
 #define MAX_ORDER_NR_PAGES	64ul
 #define IS_ENABLED(option)	1
+#define min(a, b)		((a) < (b) ? (a) : (b))
 
 enum zone_stat_item { NR_ZSPAGES };
 
 struct page *alloc_page(gfp_t gfp);
+unsigned long alloc_pages_bulk_array(gfp_t gfp, unsigned long nr, struct page **pages);
 void *page_address(struct page *page);
 struct page *virt_to_page(void *address);
 void copy_page(void *to, void *from);

@@ -118,7 +118,7 @@ impl Shared {
 
     /// Compacts, and returns how many pages that freed.
     pub(crate) fn compact(&self) -> usize {
-        self.get().compact(Gfp::of_compaction())
+        self.get().compact()
     }
 
     /// Integrity, by the allocator's own check.

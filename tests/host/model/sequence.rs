@@ -314,10 +314,10 @@ impl Machine {
 
     fn compact(&mut self) {
         let before = self.pool().total_pages();
-        let freed = self.pool().compact(Gfp::of_compaction());
+        let freed = self.pool().compact();
         assert_eq!(self.pool().total_pages() + freed, before, "pages compacted");
         if self.holds.iter().all(Option::is_none) {
-            let again = self.pool().compact(Gfp::of_compaction());
+            let again = self.pool().compact();
             assert_eq!(again, 0, "compaction left something to gain");
         }
     }
@@ -328,7 +328,7 @@ impl Machine {
         let failures = self.pool().stats().get(Event::CompactNoMemory);
         let allocations = world().faults.count();
         world().faults.at(Some(fail));
-        let freed = self.pool().compact(Gfp::of_compaction());
+        let freed = self.pool().compact();
         world().faults.at(None);
         assert_eq!(self.pool().total_pages() + freed, before, "pages compacted");
         let failed = world().faults.count() - allocations > fail;

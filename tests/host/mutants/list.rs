@@ -152,27 +152,25 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
-        name: "map-leaves-rcu-early",
-        what: "map leaves the RCU section before it locks the zspage",
+        name: "map-outside-rcu",
+        what: "the buffer's lock, under which map looks for the object, is no RCU read section",
         harmful: true,
         models: &["map_against_compact"],
         guest: Err("a grace period would have to end between two instructions"),
         edits: &[
             Edit {
-                file: "zsmalloc/pin.rs",
-                from: "let Some(seen) = anchor.look(index, &rcu) else {",
-                to: "let Some(seen) = anchor.look(index, unsafe { &*core::ptr::from_ref(&rcu) }) else {",
-            },
-            Edit {
-                file: "zsmalloc/pin.rs",
-                from: "            delay(Point::Map);
+                file: "front/map.rs",
+                from: "    let pinned = pool.pin(handle, area.reading())?;
 ",
-                to: "            delay(Point::Map);
-            let mut rcu = Some(rcu);
-            if crate::mutant(\"map-leaves-rcu-early\") {
-                rcu = None;
-            }
-            let _rcu = rcu;
+                to: "    let reading = area.reading();
+    if crate::mutant(\"map-outside-rcu\") {
+        crate::host::world().rcu.read_unlock();
+    }
+    let pinned = pool.pin(handle, reading);
+    if crate::mutant(\"map-outside-rcu\") {
+        crate::host::world().rcu.read_lock();
+    }
+    let pinned = pinned?;
 ",
             },
         ],
@@ -233,9 +231,9 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/moved.rs",
-                from: "new.set(index, place);",
+                from: "new.push(place);",
                 to: "if !crate::mutant(\"table-empty-when-published\") {
-                    new.set(index, place);
+                    new.push(place);
                 }",
             },
             Edit {
@@ -389,8 +387,12 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok("guest/run zpool-compaction"),
         edits: &[Edit {
                 file: "zsmalloc/compact.rs",
-                from: "if !spares.are(&needs) {",
-                to: "if !spares.are(&needs) && !crate::mutant(\"moves-without-memory\") {",
+                from: "let table = Memory::alloc_some(table, Gfp::of_compaction())?;",
+                to: "let mut table = Memory::alloc_some(table, Gfp::of_compaction());
+        if crate::mutant(\"moves-without-memory\") {
+            table = table.or(Ok(None));
+        }
+        let table = table?;",
         }],
     },
     Mutant {
@@ -465,23 +467,22 @@ pub const MUTANTS: &[Mutant] = &[
                 file: "zsmalloc/owned.rs",
                 from: "let memory = class.cache().alloc(gfp)?;",
                 to: "let memory = class.cache().alloc(gfp)?;
-                     let mut early = None;
+                     let early = PageSlot::default();
                      if crate::mutant(\"publish-before-init\") {
-                         let page = Page::alloc(gfp)?;
-                         page.publish(memory.cast());
-                         page.make_movable();
-                         page.publish(memory.cast());
+                         PageSlot::fill(core::slice::from_ref(&early), gfp)?;
+                         early.publish(memory.cast());
                          delay(Point::Publish);
-                         early = Some(page);
                      }",
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "page.replace(Page::alloc(gfp)?);",
-                to: "page.replace(match early.take() {
-                         Some(page) => page,
-                         None => Page::alloc(gfp)?,
-                     });",
+                from: "        PageSlot::fill(pages, gfp)?;",
+                to: "        PageSlot::fill(pages, gfp)?;
+                     for slot in pages.iter().take(1) {
+                         if let Some(old) = early.take().and_then(|page| slot.replace(page)) {
+                             old.discard();
+                         }
+                     }",
             },
         ],
     },
@@ -605,11 +606,11 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "for page in new.0.parts().pages() {",
-                to: "for page in new.0.parts().pages() {
-                         if crate::mutant(\"page-counter\") {
-                             class.pool_stats().add_pages(1);
-                         }",
+                from: "let pages = new.0.parts().pages();",
+                to: "let pages = new.0.parts().pages();
+                     if crate::mutant(\"page-counter\") {
+                         class.pool_stats().add_pages(pages.len());
+                     }",
             },
             Edit {
                 file: "zsmalloc/owned.rs",

@@ -14,6 +14,7 @@ mod sys;
 #[path = "../../../src/zsmalloc/mod.rs"]
 mod zsmalloc;
 
+use sys::{map_area::MapArea, rcu};
 use zsmalloc::{Handle, Pool};
 
 /// log2 of the page size.
@@ -63,14 +64,22 @@ fn targets(pool: &Pool) {
 
 /// An object that is pinned, after it has been freed.
 fn pinned(pool: &Pool, handle: Handle) {
-    let pinned = pool.pin(&handle);
+    let pinned = pool.pin(&handle, rcu::read_lock().proof());
     pool.free(handle);
     drop(pinned);
 }
 
+/// Looking under RCU, after the buffer whose lock was the read section.
+fn reading(pool: &Pool, handle: &Handle) {
+    let area = MapArea::lock();
+    let reading = area.reading();
+    drop(area);
+    pool.pin(handle, reading);
+}
+
 /// The bytes of an object, after it has been pinned.
 fn segments(pool: &Pool, handle: &Handle) {
-    if let Some(pinned) = pool.pin(handle) {
+    if let Some(pinned) = pool.pin(handle, rcu::read_lock().proof()) {
         let segments = pinned.segments();
         drop(pinned);
         segments.map(|segments| segments.contiguous());

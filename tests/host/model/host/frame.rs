@@ -51,6 +51,8 @@ pub(crate) struct page {
 pub(crate) struct Frames {
     all: Vec<NonNull<page>>,
     free: Vec<NonNull<page>>,
+    /// A page could not be had when others had been already.
+    exhausted: bool,
 }
 
 // SAFETY: Frames belong to no thread.
@@ -277,6 +279,34 @@ mod ffi {
             Some(page) => ptr::from_ref(page).cast_mut(),
             None => ptr::null_mut(),
         }
+    }
+
+    /// As many as there are at once; the kernel may stop before the last as well. A page that cannot
+    /// be had fails the next call, too: it would have been the first thing there.
+    #[no_mangle]
+    unsafe extern "C-unwind" fn alloc_pages_bulk_array(
+        _gfp: c_uint,
+        nr: c_ulong,
+        pages: *mut *mut page,
+    ) -> c_ulong {
+        let (world, nr) = (world(), nr as usize);
+        // SAFETY: The caller has so many.
+        let pages = unsafe { std::slice::from_raw_parts_mut(pages, nr) };
+        let before = pages.iter().take_while(|page| !page.is_null()).count();
+        let mut got = before;
+        if std::mem::take(&mut grab(&world.frames).exhausted) {
+            return got as c_ulong;
+        }
+        let stops_at = nr.min(before + 2);
+        while got < stops_at {
+            let Some(page) = page::alloc() else {
+                grab(&world.frames).exhausted = got > before;
+                break;
+            };
+            pages[got] = ptr::from_ref(page).cast_mut();
+            got += 1;
+        }
+        got as c_ulong
     }
 
     #[no_mangle]

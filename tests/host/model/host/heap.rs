@@ -81,6 +81,11 @@ impl Drop for Heap {
 pub(crate) fn alloc(owner: &'static str, layout: Layout) -> Option<NonNull<u8>> {
     context::assert_no_spinlock("allocation");
     assert!(!world().rcu.reading(), "allocation in an RCU read section");
+    alloc_nowait(owner, layout)
+}
+
+/// The same in any context (`GFP_NOWAIT`).
+pub(crate) fn alloc_nowait(owner: &'static str, layout: Layout) -> Option<NonNull<u8>> {
     assert!(layout.size() > 0, "no size");
     if world().faults.strike() {
         return None;

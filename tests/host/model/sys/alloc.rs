@@ -91,13 +91,21 @@ impl Memory {
         }
     }
 
+    /// What is allocated so does not wait: [`Gfp::of_compaction`].
     pub(crate) fn alloc(len: usize, _gfp: Gfp) -> Result<Self, NoMemory> {
         assert_eq!(len, Self::round_up(len), "an odd size");
         let layout = Layout::from_size_align(len, 16).map_err(|_| NoMemory)?;
-        let start = heap::alloc(MEMORY, layout).ok_or(NoMemory)?;
+        let start = heap::alloc_nowait(MEMORY, layout).ok_or(NoMemory)?;
         // SAFETY: Just allocated.
         unsafe { start.write_bytes(0, len) };
         Ok(Self { start, len })
+    }
+
+    pub(crate) fn alloc_some(len: usize, gfp: Gfp) -> Result<Option<Self>, NoMemory> {
+        match len {
+            0 => Ok(None),
+            len => Self::alloc(len, gfp).map(Some),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The buffer behind map and unmap: each thread is a CPU and has its own.
+//! The buffer behind map and unmap: each thread is a CPU and has its own. Its lock is an RCU read
+//! section, as the kernel's is.
 
-use super::page::PAGE_SIZE;
+use super::{lock::ReadGuard, page::PAGE_SIZE, rcu::Reading};
+use crate::host::world;
 use std::{cell::RefCell, collections::HashMap, marker::PhantomData, ptr::NonNull};
 
 /// What a map leaves for its unmap.
@@ -31,7 +33,7 @@ pub(crate) struct MapArea {
 
 impl MapArea {
     fn current() -> NonNull<Area> {
-        let cpu = (crate::host::world().id(), crate::rt::task());
+        let cpu = (world().id(), crate::rt::task());
         AREAS.with_borrow_mut(|areas| {
             areas.retain(|&(world, _), _| world == cpu.0);
             let area = areas.entry(cpu).or_insert_with(|| {
@@ -51,6 +53,7 @@ impl MapArea {
         let this = unsafe { area.as_mut() };
         assert!(!this.mapped, "a second object is mapped on this CPU");
         this.mapped = true;
+        world().rcu.read_lock();
         // What an earlier object left must not matter.
         this.buffer.fill(0x5a);
         Self {
@@ -84,6 +87,16 @@ impl MapArea {
         Some((this, mapping.expect("nothing is mapped on this CPU")))
     }
 
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        // SAFETY: `lock()` entered the section.
+        unsafe { Reading::by(self) }
+    }
+
+    pub(crate) fn unlock_with(self, reader: ReadGuard<'_>) {
+        drop(self);
+        drop(reader);
+    }
+
     pub(crate) fn buffer(&mut self) -> &mut [u8; PAGE_SIZE] {
         // SAFETY: As above; the buffer is borrowed as long as `self` is.
         &mut unsafe { self.area.as_mut() }.buffer
@@ -94,5 +107,6 @@ impl Drop for MapArea {
     fn drop(&mut self) {
         // SAFETY: As above.
         unsafe { self.area.as_mut() }.mapped = false;
+        world().rcu.read_unlock();
     }
 }

@@ -43,17 +43,21 @@ fn mapping(page: *mut page) -> *const AtomicUsize {
     private(page).wrapping_add(1)
 }
 
-pub(crate) unsafe fn zs_rs_page_alloc(gfp: u32) -> *mut page {
-    // SAFETY: As for C.
-    unsafe {
-        let page = alloc_page(gfp);
-        if !page.is_null() {
+pub(crate) unsafe fn zs_rs_pages_alloc(gfp: u32, addresses: *mut *mut c_void, nr: u32) -> u32 {
+    for got in 0..nr {
+        // SAFETY: As for C.
+        unsafe {
+            let page = alloc_page(gfp);
+            if page.is_null() {
+                return got;
+            }
             set_page_private(page, 0);
             __SetPageZsmalloc(page);
             inc_zone_page_state(page, 0);
+            *addresses.add(got as usize) = page_address(page);
         }
-        page
     }
+    nr
 }
 
 pub(crate) unsafe fn zs_rs_page_of(address: *mut c_void) -> *mut page {

@@ -10,6 +10,28 @@ pub(crate) struct ReadSection {
     _not_send: PhantomData<*mut ()>,
 }
 
+/// Proof that this thread is in a read section.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a>(PhantomData<&'a ReadSection>);
+
+impl<'a> Reading<'a> {
+    /// What `lock` proves.
+    ///
+    /// # Safety
+    ///
+    /// As in `src/sys/rcu.rs`.
+    pub(super) unsafe fn by<T>(_lock: &'a T) -> Self {
+        assert!(world().rcu.reading(), "a lock that is no read section");
+        Self(PhantomData)
+    }
+}
+
+impl ReadSection {
+    pub(crate) fn proof(&self) -> Reading<'_> {
+        Reading(PhantomData)
+    }
+}
+
 pub(crate) fn read_lock() -> ReadSection {
     world().rcu.read_lock();
     ReadSection {
