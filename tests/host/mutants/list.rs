@@ -94,8 +94,8 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok(TORTURE),
         edits: &[Edit {
                 file: "zsmalloc/pin.rs",
-                from: "if anchor.is_still(&seen) {",
-                to: "if crate::mutant(\"no-second-look\") || anchor.is_still(&seen) {",
+                from: "if anchor.is_still(seen) {",
+                to: "if crate::mutant(\"no-second-look\") || anchor.is_still(seen) {",
         }],
     },
     Mutant {
@@ -471,6 +471,10 @@ pub const MUTANTS: &[Mutant] = &[
                      if crate::mutant(\"publish-before-init\") {
                          PageSlot::fill(core::slice::from_ref(&early), gfp)?;
                          early.publish(memory.cast());
+                         if let Some(page) = early.take() {
+                             page.publish(memory.cast());
+                             early.replace(page);
+                         }
                          delay(Point::Publish);
                      }",
             },
@@ -570,7 +574,7 @@ pub const MUTANTS: &[Mutant] = &[
         edits: &[
             Edit {
                 file: "zsmalloc/pin.rs",
-                from: "                mem::forget(reader);",
+                from: "            mem::forget(reader);",
                 to: "                if crate::mutant(\"map-without-lock\") {
                          drop(reader);
                      } else {
