@@ -118,7 +118,11 @@ impl Page {
 
     /// Publishes `zspage` as the owner (`rcu_assign_pointer(page->private, …)`): all that was written
     /// to it before is seen by whoever finds it through [`LockedPage::owner`].
-    pub(crate) fn publish(&self, zspage: NonNull<()>) {
+    ///
+    /// # Safety
+    ///
+    /// `zspage` is one, complete, and is freed a grace period after the page at the earliest.
+    pub(crate) unsafe fn publish(&self, zspage: NonNull<()>) {
         // SAFETY: By the type invariant the page is ours.
         unsafe {
             bindings::zs_rs_page_set_private(self.page.as_ptr(), zspage.as_ptr().cast());
@@ -143,8 +147,12 @@ impl Page {
         }
     }
 
-    /// Frees a page that has not been published: nobody can have it isolated, and it is no raced free.
-    pub(crate) fn discard(self) {
+    /// Frees a page that nobody can have isolated: it is no raced free.
+    ///
+    /// # Safety
+    ///
+    /// The page has not been published.
+    pub(crate) unsafe fn discard(self) {
         let page = ManuallyDrop::new(self).page;
         // SAFETY: By the type invariant the page is ours.
         unsafe { bindings::zs_rs_page_discard(page.as_ptr()) };
@@ -192,9 +200,13 @@ impl PageSlot {
 
     /// Allocates a page for each of the slots, which have none, its contents undefined. Sleeps if `gfp`
     /// says so. Without memory for all of them some have theirs.
-    pub(crate) fn fill(slots: &[Self], gfp: Gfp) -> Result<(), NoMemory> {
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the slots.
+    pub(crate) unsafe fn fill(slots: &[Self], gfp: Gfp) -> Result<(), NoMemory> {
         let (first, number) = (slots.as_ptr().cast_mut().cast(), slots.len() as u32);
-        // SAFETY: A slot is an address or null. The addresses are those of pages that are ours.
+        // SAFETY: As the caller promises. A slot is an address or null. The pages are ours.
         // INVARIANT: They are the slots' now.
         let got = unsafe { bindings::zs_rs_pages_alloc(gfp.bits(), first, number) };
         if got == number {
@@ -222,23 +234,37 @@ impl PageSlot {
     }
 
     /// Lets page migration find `zspage` by the page, and have the page.
-    pub(crate) fn publish(&self, zspage: NonNull<()>) {
+    ///
+    /// # Safety
+    ///
+    /// As for [`Page::publish`].
+    pub(crate) unsafe fn publish(&self, zspage: NonNull<()>) {
         self.look(|own| {
-            own.publish(zspage);
+            // SAFETY: As the caller promises.
+            unsafe { own.publish(zspage) };
             own.make_movable();
         });
     }
 
     /// Takes the page out.
-    pub(crate) fn take(&self) -> Option<Page> {
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the slot.
+    pub(crate) unsafe fn take(&self) -> Option<Page> {
         let address = self.0.take()?;
         // SAFETY: By the type invariant the page was the slot's.
         Some(unsafe { Page::at(address) })
     }
 
     /// Puts `new` in, and takes out what was there.
-    pub(crate) fn replace(&self, new: Page) -> Option<Page> {
-        let old = self.take();
+    ///
+    /// # Safety
+    ///
+    /// Nobody else uses the slot.
+    pub(crate) unsafe fn replace(&self, new: Page) -> Option<Page> {
+        // SAFETY: As the caller promises.
+        let old = unsafe { self.take() };
         // INVARIANT: The page is the slot's from here on.
         self.0.set(Some(ManuallyDrop::new(new).address()));
         old

@@ -492,7 +492,8 @@ impl<'g> WriteLockedZspage<'g> {
 
     /// Puts `new` in the place of page number `index`, and gives back the one that was there.
     pub(crate) fn replace_page(&self, index: usize, new: Page) -> Option<Page> {
-        // Whoever else looks at pages has the class lock, or the zspage's: we have both.
-        self.listed.parts.pages().get(index)?.replace(new)
+        let slot = self.listed.parts.pages().get(index)?;
+        // SAFETY: Whoever else looks at pages has the class lock, or the zspage's: we have both.
+        unsafe { slot.replace(new) }
     }
 }

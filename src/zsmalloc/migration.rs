@@ -50,7 +50,8 @@ pub(crate) fn migrate(new: &LockedPage<'_>, old: &LockedPage<'_>) -> Result<(), 
 
     // Nothing has touched `new` so far; from here on nothing fails.
     let adopted = new.adopt(old);
-    adopted.publish(zspage.as_non_null().cast());
+    // SAFETY: The zspage is listed, and is freed through RCU after its pages, of which this is one now.
+    unsafe { adopted.publish(zspage.as_non_null().cast()) };
     let replaced = locked.replace_page(index, adopted);
     stats.add(Event::PagesMigrated, 1);
     drop(locked);

@@ -66,7 +66,8 @@ impl NewZspage {
         // INVARIANT: Nobody else has seen it.
         let new = Self(Owner(unsafe { Zspage::init(memory, anchor, class) }));
         let pages = new.0.parts().pages();
-        PageSlot::fill(pages, gfp)?;
+        // SAFETY: Nobody else knows of the zspage.
+        unsafe { PageSlot::fill(pages, gfp)? };
         Ok(new)
     }
 
@@ -85,7 +86,8 @@ impl NewZspage {
         );
         stats.add_pages(parts.pages().len());
         for page in parts.pages() {
-            page.publish(parts.zspage().as_non_null().cast());
+            // SAFETY: All pages are there. The zspage is freed after them, through RCU.
+            unsafe { page.publish(parts.zspage().as_non_null().cast()) };
         }
         delay(Point::Publish);
         OwnedZspage(Owner(mem::ManuallyDrop::new(self).0 .0))
@@ -95,8 +97,11 @@ impl NewZspage {
 impl Drop for NewZspage {
     fn drop(&mut self) {
         for page in self.0.parts().pages() {
-            if let Some(page) = page.take() {
-                page.discard();
+            // SAFETY: By the type invariant nobody knows of the zspage, and no page is published.
+            unsafe {
+                if let Some(page) = page.take() {
+                    page.discard();
+                }
             }
         }
         self.0.free_anchor();
@@ -146,7 +151,8 @@ impl Drop for OwnedZspage {
             spec.pages(),
         );
         for page in parts.pages() {
-            drop(page.take());
+            // SAFETY: No object is mapped, and migration does not touch an unlisted zspage.
+            drop(unsafe { page.take() });
         }
         self.0.free_anchor();
         stats.sub_pages(parts.pages().len());

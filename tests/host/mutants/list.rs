@@ -469,22 +469,26 @@ pub const MUTANTS: &[Mutant] = &[
                 to: "let memory = class.cache().alloc(gfp)?;
                      let early = PageSlot::default();
                      if crate::mutant(\"publish-before-init\") {
-                         PageSlot::fill(core::slice::from_ref(&early), gfp)?;
-                         early.publish(memory.cast());
-                         if let Some(page) = early.take() {
-                             page.publish(memory.cast());
-                             early.replace(page);
+                         unsafe {
+                             PageSlot::fill(core::slice::from_ref(&early), gfp)?;
+                             early.publish(memory.cast());
+                             if let Some(page) = early.take() {
+                                 page.publish(memory.cast());
+                                 early.replace(page);
+                             }
                          }
                          delay(Point::Publish);
                      }",
             },
             Edit {
                 file: "zsmalloc/owned.rs",
-                from: "        PageSlot::fill(pages, gfp)?;",
-                to: "        PageSlot::fill(pages, gfp)?;
+                from: "        unsafe { PageSlot::fill(pages, gfp)? };",
+                to: "        unsafe { PageSlot::fill(pages, gfp)? };
                      for slot in pages.iter().take(1) {
-                         if let Some(old) = early.take().and_then(|page| slot.replace(page)) {
-                             old.discard();
+                         unsafe {
+                             if let Some(old) = early.take().and_then(|page| slot.replace(page)) {
+                                 old.discard();
+                             }
                          }
                      }",
             },
