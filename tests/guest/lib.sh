@@ -261,13 +261,14 @@ string() { # N C
 
 # faults_in CACHE…: from here on allocations in these slab caches (of /sys/kernel/slab) can
 # fail, and in no others; those that may wait too, which failslab otherwise leaves alone.
+# A cache may be gone by the time that its file is opened: with a pool, go its caches.
 faults_in() {
 	local f=$debugfs/failslab cache
 	for cache in /sys/kernel/slab/*; do
-		echo 0 >"$cache/failslab"
+		echo 0 >"$cache/failslab" || true
 	done 2>/dev/null
 	for cache; do
-		echo 1 >"$cache/failslab"
+		echo 1 >"$cache/failslab" || true
 	done 2>/dev/null
 	echo Y >"$f/cache-filter"
 	echo N >"$f/ignore-gfp-wait"
