@@ -82,7 +82,7 @@ unsigned int zs_rs_pages_alloc(gfp_t gfp, void **addresses, unsigned int nr)
 	if (!IS_ENABLED(CONFIG_COMPACTION))
 		gfp &= ~__GFP_MOVABLE;
 
-	got = alloc_pages_of(gfp, pages, min(nr, (unsigned int)ZS_RS_MAX_PAGES));
+	got = alloc_pages_of(gfp, pages, min_t(unsigned int, nr, ZS_RS_MAX_PAGES));
 	for (i = 0; i < got; i++) {
 		set_page_private(pages[i], 0);
 		__SetPageZsmalloc(pages[i]);

@@ -42,7 +42,7 @@ struct page {
 #define PAGE_MAPPING_MOVABLE	0x2ul
 #define MAX_ORDER_NR_PAGES	64ul
 #define IS_ENABLED(option)	1
-#define min(a, b)		((a) < (b) ? (a) : (b))
+#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 
 enum zone_stat_item { NR_ZSPAGES };
 
