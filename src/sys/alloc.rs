@@ -3,9 +3,9 @@
 //! Memory for what lives as long as a pool, the pool itself and its table of classes, and for what
 //! compaction has to remember.
 //!
-//! What allocates here may sleep (`GFP_KERNEL`), unless it has a [`Gfp`].
+//! What allocates here may sleep (`GFP_KERNEL`); [`Memory`] does not.
 
-use super::{bindings, init::PinInit, page::Gfp};
+use super::{bindings, init::PinInit};
 use core::{convert::Infallible, mem, ops::Deref, ptr::NonNull};
 use kernel::alloc::{flags::GFP_KERNEL, AllocError, KBox, KVVec};
 
@@ -57,20 +57,20 @@ impl Memory {
         unsafe { bindings::zs_rs_kmalloc_size(bytes) }
     }
 
-    /// That many bytes: a number that [`Self::round_up`] gave. Sleeps if `gfp` says so.
-    pub(crate) fn alloc(len: usize, gfp: Gfp) -> Result<Self, NoMemory> {
+    /// That many bytes: a number that [`Self::round_up`] gave. Does not sleep.
+    pub(crate) fn alloc(len: usize) -> Result<Self, NoMemory> {
         // SAFETY: Allocation has no conditions.
-        let start = unsafe { bindings::zs_rs_kzalloc(len, gfp.bits()) };
+        let start = unsafe { bindings::zs_rs_kzalloc(len) };
         // INVARIANT: Just allocated.
         let start = NonNull::new(start.cast()).ok_or(NoMemory)?;
         Ok(Self { start, len })
     }
 
     /// The same; nothing, if it is to be of no bytes.
-    pub(crate) fn alloc_some(len: usize, gfp: Gfp) -> Result<Option<Self>, NoMemory> {
+    pub(crate) fn alloc_some(len: usize) -> Result<Option<Self>, NoMemory> {
         match len {
             0 => Ok(None),
-            len => Self::alloc(len, gfp).map(Some),
+            len => Self::alloc(len).map(Some),
         }
     }
 

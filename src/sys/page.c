@@ -11,8 +11,8 @@
  *	page->page_type	PGTY_zsmalloc, as mm/zsmalloc.c has it
  */
 
-#include <linux/kmsan.h>
 #include <linux/gfp.h>
+#include <linux/kmsan.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
@@ -70,24 +70,25 @@ static unsigned int alloc_pages_of(gfp_t gfp, struct page **pages, unsigned int 
 }
 
 /*
- * Allocate the pages of a zspage, at most ZS_RS_MAX_PAGES, and store where they
- * are mapped.  Return: how many there are.
+ * Allocate the pages of a zspage.  In slots[], NULL before, is the address that
+ * each is mapped at.  Return: how many there are.
  */
-unsigned int zs_rs_pages_alloc(gfp_t gfp, void **addresses, unsigned int nr)
+unsigned int zs_rs_pages_alloc(gfp_t gfp, void **slots, unsigned int nr)
 {
-	struct page *pages[ZS_RS_MAX_PAGES] = {};
 	unsigned int i, got;
+	struct page *page;
 
 	/* Without compaction nobody could move it out of a movable block. */
 	if (!IS_ENABLED(CONFIG_COMPACTION))
 		gfp &= ~__GFP_MOVABLE;
 
-	got = alloc_pages_of(gfp, pages, min_t(unsigned int, nr, ZS_RS_MAX_PAGES));
+	got = alloc_pages_of(gfp, (struct page **)slots, nr);
 	for (i = 0; i < got; i++) {
-		set_page_private(pages[i], 0);
-		__SetPageZsmalloc(pages[i]);
-		account_page(pages[i]);
-		addresses[i] = page_address(pages[i]);
+		page = slots[i];
+		set_page_private(page, 0);
+		__SetPageZsmalloc(page);
+		account_page(page);
+		slots[i] = page_address(page);
 	}
 	return got;
 }

@@ -62,13 +62,6 @@ impl Gfp {
         Self(bits)
     }
 
-    /// For what compaction remembers: it holds the class lock, and in the shrinker is part of reclaim,
-    /// so that it does not wait; and without memory it is given up, quietly. What reclaim allocates may
-    /// come from its reserves, and compaction gives back many times as much.
-    pub(crate) fn of_compaction() -> Self {
-        Self(bindings::ZS_RS_GFP_COMPACT)
-    }
-
     /// The flags as C wants them.
     pub(super) fn bits(self) -> u32 {
         self.0
@@ -198,12 +191,12 @@ impl PageSlot {
         Some(look(&page))
     }
 
-    /// Allocates a page for each of the slots, which have none, its contents undefined. Sleeps if `gfp`
-    /// says so. Without memory for all of them some have theirs.
+    /// Allocates a page for each of the slots, its contents undefined. Sleeps if `gfp` says so. Without
+    /// memory for all of them some have theirs.
     ///
     /// # Safety
     ///
-    /// Nobody else uses the slots.
+    /// The slots have no pages, and nobody else uses them.
     pub(crate) unsafe fn fill(slots: &[Self], gfp: Gfp) -> Result<(), NoMemory> {
         let (first, number) = (slots.as_ptr().cast_mut().cast(), slots.len() as u32);
         // SAFETY: As the caller promises. A slot is an address or null. The pages are ours.

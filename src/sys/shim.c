@@ -189,9 +189,14 @@ size_t zs_rs_kmalloc_size(size_t size)
 	return kmalloc_size_roundup(size);
 }
 
-void *zs_rs_kzalloc(size_t size, gfp_t gfp)
+/*
+ * Compaction holds the class lock, and in the shrinker is part of reclaim: it
+ * does not wait, and without memory gives up, quietly.  What reclaim allocates
+ * may come from its reserves, and compaction gives back many times as much.
+ */
+void *zs_rs_kzalloc(size_t size)
 {
-	return kasan_reset_tag(kzalloc(size, gfp));
+	return kasan_reset_tag(kzalloc(size, GFP_NOWAIT | __GFP_NOWARN));
 }
 
 void zs_rs_kfree(void *memory)

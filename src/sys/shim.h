@@ -29,12 +29,8 @@
 
 enum {
 	ZS_RS_PAGE_SHIFT = PAGE_SHIFT,
-	/* Most pages of a zspage. */
-	ZS_RS_MAX_PAGES = 16,
 	/* What a page may have and slab memory may not. */
 	ZS_RS_GFP_PLACEMENT = (__force u32)(__GFP_HIGHMEM | __GFP_MOVABLE),
-	/* For what compaction has to remember. */
-	ZS_RS_GFP_COMPACT = (__force u32)(GFP_NOWAIT | __GFP_NOWARN),
 };
 
 /* Points of delay.c; those of delay.rs, and one in page.c. */
@@ -85,7 +81,7 @@ void zs_rs_rcu_drain(void);
 
 /* shim.c: slab */
 size_t zs_rs_kmalloc_size(size_t size);
-void *zs_rs_kzalloc(size_t size, gfp_t gfp);
+void *zs_rs_kzalloc(size_t size);
 void zs_rs_kfree(void *memory);
 struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 				      unsigned int align, const char *pool);
@@ -107,7 +103,7 @@ void *zs_rs_shrinker_pool(struct shrinker *shrinker);
 void zs_rs_shrinker_free(struct shrinker *shrinker);
 
 /* page.c */
-unsigned int zs_rs_pages_alloc(gfp_t gfp, void **addresses, unsigned int nr);
+unsigned int zs_rs_pages_alloc(gfp_t gfp, void **slots, unsigned int nr);
 void *zs_rs_page_address(struct page *page);
 struct page *zs_rs_page_of(void *address);
 void zs_rs_page_set_private(struct page *page, void *zspage);

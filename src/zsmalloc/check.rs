@@ -195,12 +195,12 @@ fn check_anchor(zspage: &ListedZspage<'_>) -> Result<(), &'static str> {
 
 /// The name of the object leads to the object.
 fn check_object(zspage: &ListedZspage<'_>, index: ObjIndex) -> Result<(), &'static str> {
-    let name = zspage.name_of(index).ok_or("an object without a name")?;
+    let (name, moved) = zspage.name_of(index).ok_or("an object without a name")?;
     let guard: &ClassGuard<'_> = zspage.guard();
     let located = guard.locate(name).ok_or("a name that names nothing")?;
     ensure(
         Place::new(located.zspage.zspage(), located.index) == Place::new(zspage.zspage(), index)
-            && located.moved == zspage.is_foreign(index),
+            && located.moved == moved,
         "a name that names another object",
     )
 }

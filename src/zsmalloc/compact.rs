@@ -22,7 +22,7 @@ use crate::sys::{
     alloc::{Memory, NoMemory},
     atomic::Ordering,
     lock::cond_resched,
-    page::{Gfp, PAGE_SIZE},
+    page::PAGE_SIZE,
     trace::{self, Compacted, PoolId},
 };
 
@@ -116,8 +116,8 @@ impl Pool {
         if names.saturating_mul(WORTH) > spec.pages().saturating_mul(PAGE_SIZE) {
             return Ok(Step::Done);
         }
-        let table = Memory::alloc_some(table, Gfp::of_compaction())?;
-        targets.make_room(Gfp::of_compaction())?;
+        let table = Memory::alloc_some(table)?;
+        targets.make_room()?;
         let moved = source.move_all(table, &targets);
         came_to.moved = came_to.moved.saturating_add(moved);
 

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::sys::{
     alloc::{Memory, NoMemory},
-    page::Gfp,
     warn::warn_once,
 };
 
@@ -95,16 +94,15 @@ impl ListedZspage<'_> {
         used & !origins.map_or(0, |origins| origins.bits(number))
     }
 
-    /// The name of the object in a slot that is in use.
-    #[cfg(debug_assertions)]
-    pub(super) fn name_of(&self, index: ObjIndex) -> Option<Name> {
+    /// The name of the object in a slot that is in use, and whether it was moved there.
+    pub(super) fn name_of(&self, index: ObjIndex) -> Option<(Name, bool)> {
         match self
             .parts()
             .origins()
             .and_then(|origins| origins.get(index))
         {
-            Some(name) => Some(name),
-            None => Some(Name::new(self.parts().anchor()?, index)),
+            Some(name) => Some((name, true)),
+            None => Some((Name::new(self.parts().anchor()?, index), false)),
         }
     }
 }
@@ -129,23 +127,22 @@ impl WriteLockedZspage<'_> {
             count: 0,
         };
 
-        let origins = source.parts().origins();
         let mut moved: usize = 0;
         for index in source.used_slots() {
-            let origin = origins.and_then(|origins| origins.get(index));
-            let name = origin.or_else(|| Some(Name::new(anchor?, index)));
-            let place = name.and_then(|name| source.copy_to_one_of(targets, index, name));
-            let Some(place) = place else {
+            let copied = source.name_of(index).and_then(|(name, again)| {
+                let place = source.copy_to_one_of(targets, index, name)?;
+                Some((name, again, place))
+            });
+            let Some((name, again, place)) = copied else {
                 warn_once!(c"no room for an object that is moved");
                 homes.discard();
                 return moved;
             };
-            match origin {
-                None => homes.push(index, place),
-                Some(name) => {
-                    source.point_at(name, place);
-                    source.put_slot(index);
-                }
+            if again {
+                source.point_at(name, place);
+                source.put_slot(index);
+            } else {
+                homes.push(index, place);
             }
             moved = moved.saturating_add(1);
         }
@@ -266,7 +263,7 @@ impl ClassGuard<'_> {
                 None => warn_once!(c"a table without a name in use"),
             }
         } else {
-            let memory = Memory::alloc(bytes, Gfp::of_compaction())?;
+            let memory = Memory::alloc(bytes)?;
             let Some(new) = NewTable::new(memory, table.anchor(), table.live_bitmap()) else {
                 warn_once!(c"no room for the names of a table");
                 return Ok(false);

@@ -66,7 +66,7 @@ impl NewZspage {
         // INVARIANT: Nobody else has seen it.
         let new = Self(Owner(unsafe { Zspage::init(memory, anchor, class) }));
         let pages = new.0.parts().pages();
-        // SAFETY: Nobody else knows of the zspage.
+        // SAFETY: It has just been made, without pages, and nobody else knows of it.
         unsafe { PageSlot::fill(pages, gfp)? };
         Ok(new)
     }

@@ -105,10 +105,8 @@ impl Pool {
         let (anchor, index) = (handle.anchor(), handle.name().index());
         // Most objects are where they were born: nothing of the others on their way.
         let seen = anchor.look_in_place(index, reading);
-        match seen.and_then(|seen| self.pin_seen(anchor, &seen)) {
-            None => self.pin_anywhere(handle, reading),
-            pinned => pinned,
-        }
+        let pinned = seen.and_then(|seen| self.pin_seen(anchor, &seen));
+        pinned.or_else(|| self.pin_anywhere(handle, reading))
     }
 
     /// The same of any object.

@@ -9,10 +9,7 @@ use super::{
     class::{ClassGuard, ListedZspage},
     origins::{origins_bytes, OriginsRef},
 };
-use crate::sys::{
-    alloc::{Memory, NoMemory},
-    page::Gfp,
-};
+use crate::sys::alloc::{Memory, NoMemory};
 
 /// Zspages that the objects of one may go to.
 pub(super) const MAX_TARGETS: usize = 8;
@@ -20,25 +17,26 @@ pub(super) const MAX_TARGETS: usize = 8;
 /// One of them.
 struct Target<'g> {
     zspage: ListedZspage<'g>,
-    /// How many objects it takes.
-    share: usize,
+    /// Bytes that its origins have to have, if they have no room as they are; 0 otherwise.
+    needed: usize,
 }
 
-impl Target<'_> {
-    /// Bytes that its origins have to have, if they have no room as they are; 0 otherwise.
-    fn origins_needed(&self) -> usize {
-        let spec = self.zspage.zspage().spec();
-        match self.zspage.parts().origins() {
-            Some(origins) if origins.room() >= self.share => 0,
-            Some(origins) => origins_bytes(spec, origins.count().saturating_add(self.share)),
-            None => origins_bytes(spec, self.share),
-        }
+impl<'g> Target<'g> {
+    /// `zspage`, which takes `share` objects.
+    fn new(zspage: ListedZspage<'g>, share: usize) -> Self {
+        let spec = zspage.zspage().spec();
+        let needed = match zspage.parts().origins() {
+            Some(origins) if origins.room() >= share => 0,
+            Some(origins) => origins_bytes(spec, origins.count().saturating_add(share)),
+            None => origins_bytes(spec, share),
+        };
+        Self { zspage, needed }
     }
 
     /// Bytes of its origins, if they are replaced.
-    fn origins_replaced(&self) -> usize {
+    fn replaced(&self) -> usize {
         match self.zspage.parts().origins() {
-            Some(origins) if origins.room() < self.share => origins.bytes(),
+            Some(origins) if self.needed > 0 => origins.bytes(),
             _ => 0,
         }
     }
@@ -78,17 +76,14 @@ impl<'g> Targets<'g> {
         let mut fullest = guard.fullest_of_each_group().filter(other);
         if let Some(zspage) = fullest.find(|zspage| zspage.free_slots() >= left) {
             if let Some(first) = targets.0.first_mut() {
-                *first = Some(Target {
-                    zspage,
-                    share: left,
-                });
+                *first = Some(Target::new(zspage, left));
             }
             return Some(targets);
         }
         for (target, zspage) in targets.0.iter_mut().zip(guard.emptiest().filter(other)) {
             let share = left.min(zspage.free_slots());
             left = left.saturating_sub(share);
-            *target = Some(Target { zspage, share });
+            *target = Some(Target::new(zspage, share));
             if left == 0 {
                 return Some(targets);
             }
@@ -106,16 +101,16 @@ impl<'g> Targets<'g> {
         let targets = self.0.iter().flatten();
         targets.fold(0, |bytes, target| {
             bytes
-                .saturating_add(target.origins_needed())
-                .saturating_sub(target.origins_replaced())
+                .saturating_add(target.needed)
+                .saturating_sub(target.replaced())
         })
     }
 
     /// Gives each the origins that it needs, or none of them any.
-    pub(super) fn make_room(&self, gfp: Gfp) -> Result<(), NoMemory> {
+    pub(super) fn make_room(&self) -> Result<(), NoMemory> {
         let mut origins = [const { None }; MAX_TARGETS];
         for (memory, target) in origins.iter_mut().zip(self.0.iter().flatten()) {
-            *memory = Memory::alloc_some(target.origins_needed(), gfp)?;
+            *memory = Memory::alloc_some(target.needed)?;
         }
         for (memory, target) in origins.into_iter().zip(self.0.iter().flatten()) {
             if let Some(memory) = memory {

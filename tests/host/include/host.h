@@ -35,14 +35,11 @@ struct page {
 
 #define __force
 #define __GFP_HIGHMEM		0x02u
-#define __GFP_NOWARN		0x20u
-#define GFP_NOWAIT		0x80u
 #define __GFP_MOVABLE		0x08u
 #define PAGE_SHIFT		12	/* page.c makes no use of it */
 #define PAGE_MAPPING_MOVABLE	0x2ul
 #define MAX_ORDER_NR_PAGES	64ul
 #define IS_ENABLED(option)	1
-#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 
 enum zone_stat_item { NR_ZSPAGES };
 

@@ -153,7 +153,7 @@ models! {
             shared.access(&second, MapMode::ReadOnly);
             (first, second)
         });
-        pool.get().compact();
+        pool.compact();
         let (first, second) = other.join().unwrap();
         pool.check();
         pool.read_and_free(first);
@@ -188,7 +188,7 @@ models! {
             shared.free(first);
             shared.free(second);
         });
-        pool.get().compact();
+        pool.compact();
         other.join().unwrap();
         pool.check();
         pool.destroy();
@@ -202,7 +202,7 @@ models! {
             migrate(0);
             migrate(1);
         });
-        pool.get().compact();
+        pool.compact();
         other.join().unwrap();
         pool.check();
         pool.read_and_free(first);
@@ -345,7 +345,7 @@ models! {
         let (first, second) = two_halves(&pool);
         let shared = pool.clone();
         let other = spawn(move || shared.object(HALF, 5));
-        pool.get().compact();
+        pool.compact();
         let third = other.join().unwrap();
         pool.check();
         [first, second, third]
@@ -621,8 +621,8 @@ models! {
         let pool = Shared::new();
         let (first, second) = two_halves(&pool);
         let shared = pool.clone();
-        let other = spawn(move || shared.get().compact());
-        let freed = pool.get().compact() + other.join().unwrap();
+        let other = spawn(move || shared.compact());
+        let freed = pool.compact() + other.join().unwrap();
         assert_eq!(freed, 1, "pages that were freed");
         pool.check();
         pool.read_and_free(first);
@@ -708,9 +708,7 @@ models! {
         let pool = Shared::new();
         let object = pool.object(HALF, 1);
         let word = object.overwrite_anchor(0);
-        let pinned = pool.get().pin(object.handle(), rcu::read_lock().proof());
-        assert!(pinned.is_none());
-        drop(pinned);
+        assert!(pool.get().pin(object.handle(), rcu::read_lock().proof()).is_none());
         // SAFETY: The free fails.
         pool.free(unsafe { object.copy() });
         assert_eq!(

@@ -387,8 +387,8 @@ pub const MUTANTS: &[Mutant] = &[
         guest: Ok("guest/run zpool-compaction"),
         edits: &[Edit {
                 file: "zsmalloc/compact.rs",
-                from: "let table = Memory::alloc_some(table, Gfp::of_compaction())?;",
-                to: "let mut table = Memory::alloc_some(table, Gfp::of_compaction());
+                from: "let table = Memory::alloc_some(table)?;",
+                to: "let mut table = Memory::alloc_some(table);
         if crate::mutant(\"moves-without-memory\") {
             table = table.or(Ok(None));
         }

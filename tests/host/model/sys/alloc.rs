@@ -2,7 +2,7 @@
 
 //! Boxes and tables of memory that is tracked, and whose allocation may fail.
 
-use super::{init::PinInit, page::Gfp};
+use super::init::PinInit;
 use crate::host::{context, heap, world};
 use std::{alloc::Layout, convert::Infallible, marker::PhantomData, ops::Deref, ptr::NonNull};
 
@@ -91,8 +91,7 @@ impl Memory {
         }
     }
 
-    /// What is allocated so does not wait: [`Gfp::of_compaction`].
-    pub(crate) fn alloc(len: usize, _gfp: Gfp) -> Result<Self, NoMemory> {
+    pub(crate) fn alloc(len: usize) -> Result<Self, NoMemory> {
         assert_eq!(len, Self::round_up(len), "an odd size");
         let layout = Layout::from_size_align(len, 16).map_err(|_| NoMemory)?;
         let start = heap::alloc_nowait(MEMORY, layout).ok_or(NoMemory)?;
@@ -101,10 +100,10 @@ impl Memory {
         Ok(Self { start, len })
     }
 
-    pub(crate) fn alloc_some(len: usize, gfp: Gfp) -> Result<Option<Self>, NoMemory> {
+    pub(crate) fn alloc_some(len: usize) -> Result<Option<Self>, NoMemory> {
         match len {
             0 => Ok(None),
-            len => Self::alloc(len, gfp).map(Some),
+            len => Self::alloc(len).map(Some),
         }
     }
 

@@ -14,7 +14,6 @@ pub(crate) const MIGRATE_SYNC: migrate_mode = 2;
 pub(crate) const MIGRATEPAGE_SUCCESS: u32 = 0;
 pub(crate) const ZS_RS_PAGE_SHIFT: u32 = crate::PAGE_SHIFT as u32;
 pub(crate) const ZS_RS_GFP_PLACEMENT: u32 = 0x0a;
-pub(crate) const ZS_RS_GFP_COMPACT: u32 = 0x40;
 
 #[repr(C)]
 pub(crate) struct movable_operations {
@@ -47,7 +46,7 @@ pub(crate) use super::page_c::*;
 
 #[cfg(not(miri))]
 unsafe extern "C-unwind" {
-    pub(crate) fn zs_rs_pages_alloc(gfp: u32, addresses: *mut *mut c_void, nr: u32) -> u32;
+    pub(crate) fn zs_rs_pages_alloc(gfp: u32, slots: *mut *mut c_void, nr: u32) -> u32;
     pub(crate) fn zs_rs_page_address(page: *mut page) -> *mut c_void;
     pub(crate) fn zs_rs_page_of(address: *mut c_void) -> *mut page;
     pub(crate) fn zs_rs_page_set_private(page: *mut page, zspage: *mut c_void);

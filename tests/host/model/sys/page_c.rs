@@ -43,7 +43,7 @@ fn mapping(page: *mut page) -> *const AtomicUsize {
     private(page).wrapping_add(1)
 }
 
-pub(crate) unsafe fn zs_rs_pages_alloc(gfp: u32, addresses: *mut *mut c_void, nr: u32) -> u32 {
+pub(crate) unsafe fn zs_rs_pages_alloc(gfp: u32, slots: *mut *mut c_void, nr: u32) -> u32 {
     for got in 0..nr {
         // SAFETY: As for C.
         unsafe {
@@ -54,7 +54,7 @@ pub(crate) unsafe fn zs_rs_pages_alloc(gfp: u32, addresses: *mut *mut c_void, nr
             set_page_private(page, 0);
             __SetPageZsmalloc(page);
             inc_zone_page_state(page, 0);
-            *addresses.add(got as usize) = page_address(page);
+            *slots.add(got as usize) = page_address(page);
         }
     }
     nr
