@@ -8,6 +8,9 @@
 # everything cached; a part that takes longer is named at the end, and has not
 # failed.  Guests need all cores and run one after the other (part).  What needs no
 # guest can run beside them (beside): on processors that the guests leave idle.
+#
+# LIMIT is in seconds, too, and of all parts together: after it none is begun any more.
+# What was left out so is skipped, by name.
 
 logs=$TOP/build/logs
 state=$(mktemp -d "${TMPDIR:-/tmp}/zsm-parts.XXXXXX")
@@ -25,10 +28,13 @@ beside_names=()
 beside_pid=''
 
 parts_leave() {
-	[ -z "$beside_pid" ] || pkill -P "$beside_pid" 2>/dev/null || true
-	[ -z "$beside_pid" ] || kill "$beside_pid" 2>/dev/null || true
+	beside_stop
 	rm -rf "$state"
 }
+
+in_time() { [ -z "${LIMIT:-}" ] || [ "$SECONDS" -lt "$LIMIT" ]; }
+
+left_out() { verdict "ok - $1 # SKIP $2: $LIMIT s were over"; }
 
 # verdict LINE: a TAP line of our own
 verdict() {
@@ -66,6 +72,10 @@ count_part() { # NAME BUDGET
 part() {
 	local name=$1 budget=$2 pid
 	shift 2
+	if ! in_time; then
+		left_out "$name" "not begun"
+		return
+	fi
 	echo "# --- $name"
 	: >"$logs/$name.tap"
 	ZSM_PROGRESS=1 run_part "$name" "$@" &
@@ -87,30 +97,54 @@ beside() {
 }
 
 # SCHED_IDLE: it gets what is left over, and a guest that wakes up does not wait for it.
+# In a process group of its own, so that all of it can be stopped.
 beside_start() {
 	[ ${#beside_names[@]} != 0 ] || return 0
+	set -m
 	(
 		chrt --idle --pid 0 "$BASHPID" 2>/dev/null || renice -n 19 "$BASHPID" >/dev/null
 		# shellcheck source=/dev/null
 		. "$state/queue"
-	) &
+	) </dev/null &
 	beside_pid=$!
+	set +m
 }
 
-# Wait for the queue, and show what it gave.  Nothing runs beside it any more, and so
-# it gets all there is.
+beside_has() { [ -e "$state/$1.result" ]; }
+
+beside_runs() { [ -n "$beside_pid" ] && kill -0 "$beside_pid" 2>/dev/null; }
+
+beside_stop() {
+	[ -z "$beside_pid" ] || kill -- "-$beside_pid" 2>/dev/null || true
+	beside_pid=''
+}
+
+# beside_wait NAME: wait until the queue has done that, or has ended; no longer than
+# LIMIT.  Without a guest it gets all there is.
+beside_wait() {
+	local since=$SECONDS
+	while beside_runs && in_time && ! beside_has "$1"; do
+		sleep 1
+		[ $(((SECONDS - since) % 60)) != 59 ] ||
+			echo "test: $((SECONDS - since + 1)) s waiting for $1" >&2
+	done
+}
+
+# Show what the queue gave.
 beside_collect() {
 	local name budget
-	[ -n "$beside_pid" ] || return 0
-	wait "$beside_pid" || true
-	beside_pid=''
+	[ ${#beside_names[@]} != 0 ] || return 0
+	beside_wait "the last of it"
+	in_time || beside_stop
 	while read -r name budget; do
 		echo "# --- $name (beside the guests)"
-		cat "$logs/$name.tap"
-		if [ -e "$state/$name.result" ]; then
+		cat "$logs/$name.tap" 2>/dev/null || true
+		if beside_has "$name"; then
 			count_part "$name" "$budget"
-		else
+		elif in_time; then
 			verdict "not ok - $name: did not run"
+		else
+			left_out "$name" "not at its end"
 		fi
 	done < <(printf '%s\n' "${beside_names[@]}")
 }

@@ -276,10 +276,17 @@ impl<'c> ClassGuard<'c> {
         ListedZspage { parts, guard: self }
     }
 
-    /// The first two zspages of each group with room, the fullest first: one of them may be the one that
-    /// is being emptied.
-    pub(crate) fn fullest_of_each_group(&self) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
-        let groups = self.lists.occupied.get().fullest_first();
+    /// The first two zspages of each group in which there may be room for `objects` more, the fullest
+    /// first: one of them may be the one that is being emptied.
+    pub(crate) fn fullest_of_each_group(
+        &self,
+        objects: usize,
+    ) -> impl Iterator<Item = ListedZspage<'_>> + '_ {
+        let spec = &self.class.spec;
+        let inuse = spec.objects().saturating_sub(objects) as u16;
+        let most = spec.fullness(inuse, Fullness::Below50);
+        let groups = most.map(|most| self.lists.occupied.get().fullest_first(most));
+        let groups = groups.into_iter().flatten();
         groups.flat_map(|group| self.group(group).take(2))
     }
 

@@ -126,8 +126,9 @@ impl GroupMask {
             .filter(move |&group| occupied & Self::bit(group) != 0)
     }
 
-    /// The same, the fullest first.
-    pub(crate) fn fullest_first(self) -> impl Iterator<Item = Fullness> {
-        self.emptiest_first().rev()
+    /// The same as far as they are no fuller than `most`, the fullest first.
+    pub(crate) fn fullest_first(self, most: Fullness) -> impl Iterator<Item = Fullness> {
+        let groups = self.emptiest_first().rev();
+        groups.filter(move |group| group.slot() <= most.slot())
     }
 }

@@ -25,6 +25,19 @@ struct Segment<'a> {
 }
 
 impl Segment<'_> {
+    /// Copies as many bytes of `from` as there are in both, and returns how many.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Segments::copy_from`].
+    #[inline]
+    unsafe fn copy_from(self, from: Segment<'_>) -> usize {
+        let len = self.len.min(from.len);
+        // SAFETY: By the type invariants both have `len` bytes. As the caller promises.
+        unsafe { self.start.copy_from_nonoverlapping(from.start, len) };
+        len
+    }
+
     /// What is left after the first `n` bytes.
     #[inline]
     fn skip(self, n: usize) -> Self {
@@ -111,16 +124,28 @@ impl<'a> Segments<'a> {
     /// # Safety
     ///
     /// They do not overlap. Meanwhile nobody else writes `from`, or reads or writes `self`.
+    #[inline]
     pub(crate) unsafe fn copy_from(&self, from: &Segments<'_>) {
+        if self.second.is_none() && from.second.is_none() {
+            // SAFETY: As the caller promises.
+            unsafe { self.first.copy_from(from.first) };
+        } else {
+            // SAFETY: As the caller promises.
+            unsafe { self.copy_runs(from) };
+        }
+    }
+
+    /// The same, where one of them spans two pages.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::copy_from`].
+    unsafe fn copy_runs(&self, from: &Segments<'_>) {
         let mut targets = self.parts();
         for mut source in from.parts() {
             for target in &mut targets {
-                let len = source.len.min(target.len);
-                if len == 0 {
-                    continue;
-                }
-                // SAFETY: By the type invariants both have `len` bytes left. As the caller promises.
-                unsafe { target.start.copy_from_nonoverlapping(source.start, len) };
+                // SAFETY: As the caller promises.
+                let len = unsafe { target.copy_from(source) };
                 source = source.skip(len);
                 *target = target.skip(len);
             }

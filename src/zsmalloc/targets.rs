@@ -73,7 +73,7 @@ impl<'g> Targets<'g> {
         let other = |zspage: &ListedZspage<'_>| !zspage.zspage().is(source.zspage());
         let mut targets = Self([const { None }; MAX_TARGETS]);
 
-        let mut fullest = guard.fullest_of_each_group().filter(other);
+        let mut fullest = guard.fullest_of_each_group(left).filter(other);
         if let Some(zspage) = fullest.find(|zspage| zspage.free_slots() >= left) {
             if let Some(first) = targets.0.first_mut() {
                 *first = Some(Target::new(zspage, left));

@@ -143,8 +143,10 @@ load_faults() {
 }
 
 tap_begin
-tap_case "load and unload, 20 times" times 20
-tap_case "load, use and unload, 5 times" times 5 pools type=zsmalloc_rs rounds=1 count=200
+loads=20 uses=5
+! is_debug || loads=5 uses=2
+tap_case "load and unload, $loads times" times $loads
+tap_case "load, use and unload, $uses times" times $uses pools type=zsmalloc_rs rounds=1 count=200
 tap_case "unload is refused while a pool exists" in_use
 tap_case "version, in the file, in sysfs and in the log" version
 tap_case "chain_size is 8 if not set" default_chain_size

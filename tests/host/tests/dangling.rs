@@ -56,7 +56,7 @@ fn write_locked(pool: &Pool) {
 fn targets(pool: &Pool) {
     for class in pool.classes() {
         let guard = class.lock();
-        let targets = guard.fullest_of_each_group();
+        let targets = guard.fullest_of_each_group(1);
         drop(guard);
         targets.for_each(drop);
     }
