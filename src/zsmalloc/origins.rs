@@ -167,10 +167,14 @@ impl<'a> OriginsRef<'a> {
         let Some(bits) = self.bitmap().get(word) else {
             return false;
         };
-        if self.room() == 0 || self.is_foreign(slot) {
+        if self.room() == 0 || bits.get() & mask != 0 {
             return false;
         }
-        let (rank, count) = (self.rank(slot), self.count());
+        let count = self.count();
+        // Slots are taken in their order, so that mostly this one is behind all others.
+        let mut behind = self.bitmap().iter().skip(word.wrapping_add(1));
+        let is_last = bits.get() < mask && behind.all(|bits| bits.get() == 0);
+        let rank = if is_last { count } else { self.rank(slot) };
         let names = self.names().get(rank..=count).unwrap_or_default();
         // Each takes the value of the one before it.
         let mut carried = name.into_raw();
