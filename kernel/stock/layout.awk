@@ -28,10 +28,12 @@ function between(left, right,	s) {
 	return substr(s, 1, index(s, right) - 1)
 }
 
-# The number is the first that has the type usize.
-function value() {
-	match($0, /[0-9]+usize/)
-	return substr($0, RSTART, RLENGTH - 5)
+# The first number of the test that has the type usize.  What stands before the test
+# in the same piece may be the end of an array's type, "2usize]".
+function value(	test) {
+	test = substr($0, index($0, "assert_eq!"))
+	match(test, /[0-9]+usize/)
+	return substr(test, RSTART, RLENGTH - 5)
 }
 
 # C has a tag where Rust has a name, except where only a typedef names it.
