@@ -128,7 +128,8 @@ TRACE_EVENT(zs_rs_compact,
 		__field(unsigned long, moved)
 		__field(unsigned long, freed)
 		__field(unsigned long, skipped)
-		__field(bool, no_memory)
+		/* not bool, which bpftrace does not know without BTF */
+		__field(int, no_memory)
 	),
 
 	TP_fast_assign(
