@@ -43,11 +43,17 @@ static long page_size;
 static const char *dir;
 static int repeats;
 
+/* QEMU is told to end at a reboot; User Mode Linux would do all of it again. */
+static void end(void)
+{
+	fflush(stdout);
+	reboot(dir && strcmp(dir, "/") ? RB_POWER_OFF : RB_AUTOBOOT);
+}
+
 static void die(const char *what)
 {
 	printf("failed: %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	reboot(RB_AUTOBOOT);
+	end();
 	_exit(1);
 }
 
@@ -266,7 +272,6 @@ int main(void)
 			for (int m = 0; m < 2; m++)
 				run(modules[(m + i) & 1], algorithms[a], text, size);
 	puts("finished");
-	fflush(stdout);
-	reboot(RB_AUTOBOOT);
+	end();
 	return 0;
 }
