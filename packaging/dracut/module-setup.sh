@@ -16,3 +16,9 @@ installkernel() {
 	# chain_size
 	inst_multiple -o /etc/modprobe.d/zsmalloc-rs.conf
 }
+
+# Modules may be compressed.  Before /sys is mounted kmod cannot know that the kernel
+# takes them so, and that of Debian 13 looks for these libraries only then.
+install() {
+	inst_libdir_file 'liblzma.so.*' 'libzstd.so.*'
+}
