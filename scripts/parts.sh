@@ -168,20 +168,36 @@ times_table() { # BUDGET_OF_ALL
 	[ ${#late[@]} = 0 ] || echo "# over budget: ${late[*]}"
 }
 
-# "N passed, N failed, N skipped"; fails if a case did, or none passed.
+# Each case that failed, with the lines before it, and the end of each part that failed
+# by itself.
+failures() {
+	local name
+	for name in "${parts_run[@]}"; do
+		grep -aqE '^not ok' "$logs/$name.tap" || continue
+		echo "# in $logs/$name.tap:"
+		grep -aE -B 12 '^not ok' "$logs/$name.tap" | tail -n 60 | sed 's/^/#   /'
+	done
+	while read -r name; do
+		[ -s "$logs/$name.tap" ] || continue
+		echo "# the end of $logs/$name.tap:"
+		tail -n 12 "$logs/$name.tap" | sed 's/^/#   /'
+	done < <(sed -nE 's/^not ok - ([^ :]+): .*/\1/p' "$tap")
+	echo "# failed:"
+	grep '^not ok' "$tap" | sed 's/^/#   /'
+}
+
+# "N passed, N failed, N skipped"; fails if a case did, or none passed.  What failed comes
+# last: whoever keeps only the end of the output has it.
 sum_up() {
 	local skipped passed failed
 	skipped=$(grep -ciE '^ok.*# *skip' "$tap" || true)
 	passed=$(($(grep -c '^ok' "$tap" || true) - skipped))
 	failed=$(grep -c '^not ok' "$tap" || true)
-	if [ "$failed" != 0 ]; then
-		echo "# failed:"
-		grep '^not ok' "$tap" | sed 's/^/#   /'
-	fi
 	if [ "$skipped" != 0 ]; then
 		echo "# skipped:"
 		grep -iE '^ok.*# *skip' "$tap" | sed 's/^/#   /'
 	fi
+	[ "$failed" = 0 ] || failures
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ] && [ "$passed" != 0 ]
 }

@@ -21,6 +21,15 @@ traces() {
 	grep '^nr_zspages ' /proc/vmstat
 }
 
+traces_are() { [ "$(traces)" = "$1" ]; }
+
+nothing_left() { # TRACES before the module was loaded
+	eventually 5 traces_are "$1" || {
+		diff <(echo "$1") <(traces) || true
+		fail "something is left"
+	}
+}
+
 loaded() {
 	modprobe zsmalloc_rs "$@" || fail "the module does not load"
 	[ -e "$stats" ] || fail "no $stats"
@@ -42,10 +51,7 @@ times() { # N [CASE...]: load, do something, unload
 		zt_unload
 		unloaded
 	done
-	eventually 5 test "$(traces)" = "$before" || {
-		diff <(echo "$before") <(traces) || true
-		fail "something is left"
-	}
+	nothing_left "$before"
 }
 
 in_use() {
@@ -134,10 +140,7 @@ load_faults() {
 	[ "$left" != 0 ] || fail "no end of allocations"
 	note "$n allocations, without $failed of them the module did not load"
 	[ "$failed" -gt 5 ] || fail "only $failed loads failed"
-	eventually 5 test "$(traces)" = "$before" || {
-		diff <(echo "$before") <(traces) || true
-		fail "something is left"
-	}
+	nothing_left "$before"
 	loaded
 	unloaded
 }
