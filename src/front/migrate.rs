@@ -9,7 +9,7 @@ use super::report::TOTALS;
 use crate::{
     sys::{
         bindings,
-        page::LockedPage,
+        page::{LockedPage, TargetPage},
         rcu,
         trace::{self, Migration},
     },
@@ -43,7 +43,7 @@ unsafe extern "C" fn isolate(page: *mut bindings::page, _mode: bindings::isolate
     let ours = page.owner(&rcu::read_lock()).is_some();
     if !ours {
         TOTALS.add(Event::IsolateRefusedFreed, 1);
-        trace::isolate_refused(&page);
+        trace::isolate_refused(page.id());
     }
     ours
 }
@@ -66,9 +66,10 @@ unsafe extern "C" fn migrate(
     let (Some(new), Some(old)) = (NonNull::new(new), NonNull::new(old)) else {
         return EINVAL.to_errno();
     };
-    // SAFETY: Referenced and locked by the caller.
-    let (new, old) = unsafe { (LockedPage::from_raw(new), LockedPage::from_raw(old)) };
-    let (result, code) = match zsmalloc::migrate(&new, &old) {
+    // SAFETY: Referenced and locked by the caller, who has allocated `new` for this.
+    let (new, old) = unsafe { (TargetPage::from_raw(new), LockedPage::from_raw(old)) };
+    let (from, to) = (old.id(), new.id());
+    let (result, code) = match zsmalloc::migrate(new, &old) {
         Ok(()) => (Migration::Migrated, bindings::MIGRATEPAGE_SUCCESS as c_int),
         Err(Refused::Busy) => (Migration::Busy, EAGAIN.to_errno()),
         Err(Refused::Unlisted) => (Migration::Unlisted, EINVAL.to_errno()),
@@ -77,7 +78,7 @@ unsafe extern "C" fn migrate(
             (Migration::Freed, EINVAL.to_errno())
         }
     };
-    trace::migrate(&old, &new, result);
+    trace::migrate(from, to, result);
     code
 }
 

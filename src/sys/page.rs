@@ -264,13 +264,12 @@ impl PageSlot {
     }
 }
 
-/// A page that the migration core has locked and shows to one of our hooks. It may have been freed
-/// by us since it was isolated.
+/// A page of ours that the migration core has locked and shows to one of our hooks. It may have been
+/// freed by us since it was isolated.
 ///
 /// # Invariants
 ///
-/// For `'a`, somebody holds a reference to the page and its page lock. It carries our operations, or
-/// is the target of a migration, of which [`Self::adopt`] alone is called.
+/// For `'a`, somebody holds a reference to the page and its page lock. It carries our operations.
 pub(crate) struct LockedPage<'a> {
     page: NonNull<bindings::page>,
     _lock: PhantomData<&'a ()>,
@@ -282,7 +281,7 @@ impl LockedPage<'_> {
     /// # Safety
     ///
     /// The page is referenced and locked by the caller for as long as the value is used. It carries
-    /// our operations, or is the target of a migration, of which [`Self::adopt`] alone is called.
+    /// our operations.
     pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
         // INVARIANT: As the caller promises.
         Self {
@@ -291,9 +290,9 @@ impl LockedPage<'_> {
         }
     }
 
-    /// Which page.
-    pub(super) fn as_ptr(&self) -> *mut bindings::page {
-        self.page.as_ptr()
+    /// Which page, for as long as the hook runs.
+    pub(crate) fn id(&self) -> PageId {
+        PageId(self.page.as_ptr())
     }
 
     /// The zspage that the page belongs to, alive as long as `_rcu`; `None` once it has been freed.
@@ -301,9 +300,41 @@ impl LockedPage<'_> {
         // SAFETY: By the type invariant the page is referenced.
         NonNull::new(unsafe { bindings::zs_rs_page_private(self.page.as_ptr()) }.cast())
     }
+}
 
-    /// Makes the page, the target of a migration, one of ours, with the contents of `source`.
-    pub(crate) fn adopt(&self, source: &LockedPage<'_>) -> Page {
+/// The page that one of ours is to be migrated to. It is nobody's yet, and is adopted once.
+///
+/// # Invariants
+///
+/// For `'a`, somebody holds a reference to the page and its page lock. It was allocated for this
+/// migration, and nothing else uses it.
+pub(crate) struct TargetPage<'a> {
+    page: NonNull<bindings::page>,
+    _lock: PhantomData<&'a ()>,
+}
+
+impl TargetPage<'_> {
+    /// Wraps the argument of the hook `migrate_page`.
+    ///
+    /// # Safety
+    ///
+    /// The page is referenced and locked by the caller for as long as the value is used. It was
+    /// allocated for this migration, and no other value wraps it.
+    pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
+        // INVARIANT: As the caller promises.
+        Self {
+            page,
+            _lock: PhantomData,
+        }
+    }
+
+    /// Which page, for as long as the hook runs.
+    pub(crate) fn id(&self) -> PageId {
+        PageId(self.page.as_ptr())
+    }
+
+    /// Makes the page one of ours, with the contents of `source`.
+    pub(crate) fn adopt(self, source: &LockedPage<'_>) -> Page {
         // SAFETY: By the type invariants both pages are referenced, and this one is locked. A hook is
         // running, so that the operations are known; they are static.
         unsafe {
@@ -312,6 +343,17 @@ impl LockedPage<'_> {
         }
         // INVARIANT: `zs_rs_page_adopt()` took a reference for us.
         Page { page: self.page }
+    }
+}
+
+/// What a page is told by: its number, which is all that is asked of it.
+#[derive(Clone, Copy)]
+pub(crate) struct PageId(*mut bindings::page);
+
+impl PageId {
+    /// As C wants it.
+    pub(super) fn as_ptr(self) -> *mut bindings::page {
+        self.0
     }
 }
 

@@ -6,7 +6,7 @@
 //! happens to zspages and pools, not to objects: none is on the way of malloc, map or free. All may
 //! be called in any context, and under any lock.
 
-use super::{bindings, page::LockedPage};
+use super::{bindings, page::PageId};
 use core::{
     ffi::{c_void, CStr},
     ptr::{self, NonNull},
@@ -110,19 +110,19 @@ pub(crate) fn compact(pool: PoolId, size: usize, came_to: Compacted) {
 }
 
 /// The hook `migrate_page` has been called.
-pub(crate) fn migrate(from: &LockedPage<'_>, to: &LockedPage<'_>, result: Migration) {
+pub(crate) fn migrate(from: PageId, to: PageId, result: Migration) {
     let result = match result {
         Migration::Migrated => bindings::ZS_RS_MIGRATED,
         Migration::Busy => bindings::ZS_RS_MIGRATE_BUSY,
         Migration::Unlisted => bindings::ZS_RS_MIGRATE_UNLISTED,
         Migration::Freed => bindings::ZS_RS_MIGRATE_FREED,
     };
-    // SAFETY: By the type invariant both pages are referenced.
+    // SAFETY: The pages are only told, by their numbers.
     unsafe { bindings::zs_rs_trace_migrate(from.as_ptr(), to.as_ptr(), result) };
 }
 
 /// The hook `isolate_page` has refused a page that we had freed.
-pub(crate) fn isolate_refused(page: &LockedPage<'_>) {
-    // SAFETY: By the type invariant the page is referenced.
+pub(crate) fn isolate_refused(page: PageId) {
+    // SAFETY: The page is only told, by its number.
     unsafe { bindings::zs_rs_trace_isolate_refused(page.as_ptr()) };
 }

@@ -5,7 +5,7 @@
 use super::{stats::Event, zspage::ZspageRef};
 use crate::sys::{
     delay::{delay, Point},
-    page::LockedPage,
+    page::{LockedPage, TargetPage},
     rcu,
     warn::warn_once,
 };
@@ -26,7 +26,7 @@ pub(crate) enum Refused {
 ///
 /// The RCU read section spans all of it, and so the last use of the class lock: a pool that loses its
 /// last zspage meanwhile waits for it before it frees its classes.
-pub(crate) fn migrate(new: &LockedPage<'_>, old: &LockedPage<'_>) -> Result<(), Refused> {
+pub(crate) fn migrate(new: TargetPage<'_>, old: &LockedPage<'_>) -> Result<(), Refused> {
     let rcu = rcu::read_lock();
     let zspage = ZspageRef::of_page(old, &rcu).ok_or(Refused::Freed)?;
     let stats = zspage.class().pool_stats();

@@ -504,19 +504,19 @@ pub const MUTANTS: &[Mutant] = &[
             Edit {
                 file: "zsmalloc/migration.rs",
                 from: "    let rcu = rcu::read_lock();\n",
-                to: "    let mut early = if crate::mutant(\"target-before-checks\") {
-                         Some(core::mem::ManuallyDrop::new(new.adopt(old)))
-                     } else {
-                         None
-                     };
+                to: "let (mut new, mut early) = (Some(new), None);
+                     if crate::mutant(\"target-before-checks\") {
+                         let new = new.take().map(|new| new.adopt(old));
+                         early = new.map(core::mem::ManuallyDrop::new);
+                     }
                      let rcu = rcu::read_lock();\n",
             },
             Edit {
                 file: "zsmalloc/migration.rs",
                 from: "let adopted = new.adopt(old);",
-                to: "let adopted = match early.take() {
-                         Some(early) => core::mem::ManuallyDrop::into_inner(early),
-                         None => new.adopt(old),
+                to: "let early = early.map(core::mem::ManuallyDrop::into_inner);
+                     let Some(adopted) = early.or_else(|| Some(new.take()?.adopt(old))) else {
+                         return Err(Refused::Freed);
                      };",
             },
         ],

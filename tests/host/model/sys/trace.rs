@@ -2,7 +2,7 @@
 
 //! Trace events: that each zspage dies which was born, once, is checked by the world.
 
-use super::page::LockedPage;
+use super::page::PageId;
 use crate::host::world;
 use std::ptr::{self, NonNull};
 
@@ -50,6 +50,6 @@ pub(crate) fn zspage_death(_pool: PoolId, zspage: NonNull<()>, _size: usize, _pa
 
 pub(crate) fn compact(_pool: PoolId, _size: usize, _came_to: Compacted) {}
 
-pub(crate) fn migrate(_from: &LockedPage<'_>, _to: &LockedPage<'_>, _result: Migration) {}
+pub(crate) fn migrate(_from: PageId, _to: PageId, _result: Migration) {}
 
-pub(crate) fn isolate_refused(_page: &LockedPage<'_>) {}
+pub(crate) fn isolate_refused(_page: PageId) {}
