@@ -27,7 +27,7 @@ use core::{
 /// What belongs to no pool, or to one that is gone.
 pub(crate) static TOTALS: PoolStats = PoolStats::new();
 
-/// The pools there are. What one has counted stays in [`TOTALS`].
+/// The pools there are, leaked ones included. What one has counted stays in [`TOTALS`].
 static POOLS: Registry<Pool> = Registry::new(|pool| TOTALS.absorb(pool.stats()));
 
 /// A pool that counts for the module: until it is dropped, by itself.

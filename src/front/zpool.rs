@@ -83,7 +83,7 @@ impl ZpoolPool {
         drop(shrinker);
         drop(debugfs);
         let id = PoolId::of(pool.stats());
-        let leaked = match Pool::destroy(pool, || drop(counted)) {
+        let leaked = match Pool::destroy(pool, counted) {
             Ok(()) => 0,
             Err(PoolInUse { objects }) => {
                 pr_warn!(

@@ -199,20 +199,24 @@ impl Pool {
         &self.stats
     }
 
-    /// Destroys the pool (`zs_destroy_pool()`). Sleeps for a grace period. `at_end` is called when all
-    /// has been counted, and before the pool is gone.
+    /// Destroys the pool (`zs_destroy_pool()`). Sleeps for a grace period. `counted` is dropped when
+    /// all has been counted, and before the pool is gone.
     ///
     /// Objects that have not been freed may still be used by somebody: then all is leaked instead,
-    /// and the caller has to keep the code of the module, since the pages remain movable.
-    pub(crate) fn destroy(pool: Box<Self>, at_end: impl FnOnce()) -> Result<(), PoolInUse> {
+    /// `counted` too, and the caller has to keep the code of the module, since the pages remain
+    /// movable.
+    pub(crate) fn destroy<C>(pool: Box<Self>, counted: C) -> Result<(), PoolInUse> {
         // Without objects no zspage is left. Migration hooks that found one through RCU may still be
         // looking at it, and the callbacks that free the structs may be queued.
         rcu::drain();
-        at_end();
         match pool.objects() {
-            0 => Ok(()),
+            0 => {
+                drop(counted);
+                drop(pool);
+                Ok(())
+            }
             objects => {
-                mem::forget(pool);
+                mem::forget((pool, counted));
                 Err(PoolInUse { objects })
             }
         }

@@ -98,7 +98,7 @@ fn geometry_is_that_of_c() {
             let mut distinct = classes;
             distinct.dedup();
             assert_eq!(pool.classes().len(), distinct.len(), "number of classes");
-            assert!(Pool::destroy(pool, || ()).is_ok());
+            assert!(Pool::destroy(pool, ()).is_ok());
         });
     }
 }

@@ -189,7 +189,7 @@ fn fails_at(chain_size: usize, size: usize, fail: usize) -> bool {
     };
     assert!(pool.check().is_ok());
     assert_eq!(pool.total_pages(), 0, "pages of an attempt that failed");
-    assert!(Pool::destroy(pool, || ()).is_ok());
+    assert!(Pool::destroy(pool, ()).is_ok());
     failed
 }
 
@@ -334,7 +334,7 @@ fn shared_counters_are_written_seldom() {
             assert!(death <= 2, "death: {death}");
             assert!(writes(&|| world().rcu.run_ripe()) <= 1, "grace period");
         }
-        assert!(Pool::destroy(pool, || ()).is_ok());
+        assert!(Pool::destroy(pool, ()).is_ok());
     });
 }
 
@@ -348,7 +348,7 @@ fn objects_outlive_a_pool_that_is_destroyed() {
             .map(|size| pool.malloc(size, Gfp::from_raw(0)).expect("no memory"))
             .collect();
         let raw = std::ptr::from_ref(&*pool).cast_mut();
-        let left = Pool::destroy(pool, || ()).expect_err("there are objects in it");
+        let left = Pool::destroy(pool, ()).expect_err("there are objects in it");
         assert_eq!(left.objects, handles.len());
 
         // Still there: so that the test itself leaks nothing.
@@ -357,6 +357,6 @@ fn objects_outlive_a_pool_that_is_destroyed() {
         for handle in handles {
             pool.free(handle);
         }
-        assert!(Pool::destroy(pool, || ()).is_ok());
+        assert!(Pool::destroy(pool, ()).is_ok());
     });
 }

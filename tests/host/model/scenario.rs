@@ -135,7 +135,7 @@ impl Shared {
         self.note();
         let pool = grab(&self.0).take();
         assert_eq!(self.get().total_pages(), 0, "pages of an empty pool");
-        let left = Pool::destroy(pool.expect("destroyed twice"), || ());
+        let left = Pool::destroy(pool.expect("destroyed twice"), ());
         assert!(left.is_ok(), "objects in an empty pool");
     }
 

@@ -443,10 +443,7 @@ impl Machine {
             world().note("raced free");
         }
         assert_eq!(pool.total_pages(), 0, "pages of an empty pool");
-        assert!(
-            Pool::destroy(pool, || ()).is_ok(),
-            "objects in an empty pool"
-        );
+        assert!(Pool::destroy(pool, ()).is_ok(), "objects in an empty pool");
     }
 }
 
