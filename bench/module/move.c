@@ -4,7 +4,8 @@
  *
  * The migration core exports nothing to modules.  As for tests/module, user
  * space takes the addresses from /proc/kallsyms and passes them in, and
- * sprint_symbol() confirms each.
+ * sprint_symbol() confirms each; and CONFIG_CFI_CLANG knows of no such call,
+ * hence __nocfi.
  */
 #include <linux/kallsyms.h>
 #include <linux/migrate.h>
@@ -56,7 +57,7 @@ static struct folio *new_folio(struct folio *old, unsigned long private)
 }
 
 /* Isolate the page: true, and it is on the list. */
-bool zb_isolate(struct page *page, struct list_head *pages)
+bool __nocfi zb_isolate(struct page *page, struct list_head *pages)
 {
 	if (!isolate_fn(page, 0))
 		return false;
@@ -65,13 +66,13 @@ bool zb_isolate(struct page *page, struct list_head *pages)
 }
 
 /* How many pages were not migrated; those stay on the list. */
-int zb_migrate_with(struct list_head *pages, new_folio_t new,
-		    unsigned long private, enum migrate_mode mode)
+int __nocfi zb_migrate_with(struct list_head *pages, new_folio_t new,
+			    unsigned long private, enum migrate_mode mode)
 {
 	return migrate_fn(pages, new, NULL, private, mode, MR_COMPACTION, NULL);
 }
 
-void zb_putback(struct list_head *pages)
+void __nocfi zb_putback(struct list_head *pages)
 {
 	putback_fn(pages);
 }
