@@ -23,7 +23,7 @@ RELEASE = "6.12.117"
 STATS = "pages_used 100\nobjects 400\npages_migrated 7\npages_compacted 5\n" \
     "migrate_busy 3\nmigrate_refused_unlisted 2\nzspages_rcu_pending 1\n" \
     "names_moved 11\ntables_bytes 1024\norigins_bytes 512\n"
-TOTALS = "pools 1\nraced_frees 4\npages_migrated 70\nmigrate_refused_freed 6\n" \
+TOTALS = "pools 0\nraced_frees 4\npages_migrated 70\nmigrate_refused_freed 6\n" \
     "migrate_refused_unlisted 2\nisolate_refused_freed 9\ncompact_no_memory 8\nzspages_rcu_pending 1\n" \
     "zspages_rcu_pending_peak 33\n"
 CLASSES = """\
@@ -50,11 +50,13 @@ LOADED = {
     "sys/module/zsmalloc_rs/version": "0.2.0\n",
     "sys/module/zsmalloc_rs/srcversion": "ABCDEF\n",
     "sys/module/zsmalloc_rs/parameters/chain_size": "8\n",
+    "sys/module/zsmalloc_rs/refcnt": "0\n",
     "sys/kernel/debug/zsmalloc_rs/stats": TOTALS,
 }
 IN_ZSWAP = {
     "sys/module/zswap/parameters/enabled": "Y\n",
     "sys/module/zswap/parameters/zpool": "zsmalloc_rs\n",
+    "sys/kernel/debug/zsmalloc_rs/stats": TOTALS.replace("pools 0", "pools 1"),
     "sys/kernel/debug/zsmalloc_rs/zswap0/stats": STATS,
     "sys/kernel/debug/zsmalloc_rs/zswap0/classes": CLASSES,
 }
@@ -255,6 +257,17 @@ class Enable(Case):
     def test_disable_names_what_is_left(self):
         self.tree(UNUSED, LOADED, IN_ZSWAP)
         self.assertIn("still in use: zswap0", self.run_tool("disable"))
+
+    def test_leaked_pool(self):
+        self.tree(UNUSED, LOADED, IN_ZSWAP,
+                  {"sys/kernel/debug/zsmalloc_rs/stats": TOTALS.replace("pools 0", "pools 2")})
+        self.assertIn("warning: 1 more pools, without files: leaked", self.run_tool("status"))
+
+    def test_disable_knows_of_leaked_pools(self):
+        self.tree(UNUSED, LOADED, {"sys/module/zsmalloc_rs/refcnt": "1\n"})
+        text = self.run_tool("disable")
+        self.assertIn("the module is in use", text)
+        self.assertNotIn("unloads the module", text)
 
     def test_disable_leaves_others_alone(self):
         self.tree(UNUSED, {"sys/module/zswap/parameters/zpool": "zbud\n"})
