@@ -38,7 +38,7 @@ unsafe extern "C" fn isolate(page: *mut bindings::page, _mode: bindings::isolate
     let Some(page) = NonNull::new(page) else {
         return false;
     };
-    // SAFETY: Referenced and locked by the caller.
+    // SAFETY: Referenced and locked by the caller, who has found this hook by it.
     let page = unsafe { LockedPage::from_raw(page) };
     let ours = page.owner(&rcu::read_lock()).is_some();
     if !ours {
@@ -66,7 +66,8 @@ unsafe extern "C" fn migrate(
     let (Some(new), Some(old)) = (NonNull::new(new), NonNull::new(old)) else {
         return EINVAL.to_errno();
     };
-    // SAFETY: Referenced and locked by the caller, who has allocated `new` for this.
+    // SAFETY: Referenced and locked by the caller, who has found this hook by `old`, and has allocated
+    // `new` for this.
     let (new, old) = unsafe { (TargetPage::from_raw(new), LockedPage::from_raw(old)) };
     let (from, to) = (old.id(), new.id());
     let (result, code) = match zsmalloc::migrate(new, &old) {

@@ -58,9 +58,9 @@ impl ZpoolPool {
         let pool = Pool::new(name, chain_size)?;
         let address = NonNull::from(&*pool);
         let id = PoolId::of(pool.stats());
-        // SAFETY: `destroy()` drops all three before the pool, which stays at its address. Without
-        // memory for the first two the pool works all the same, so neither is checked (as in C
-        // zsmalloc).
+        // SAFETY: `destroy()` drops all three before the pool, which stays at its address, or leaks
+        // the last one with it. Without memory for the first two the pool works all the same, so
+        // neither is checked (as in C zsmalloc).
         let this = unsafe {
             alloc::boxed(Self {
                 shrinker: Shrinker::register(name, address),

@@ -59,7 +59,8 @@ impl Pool {
         pages
     }
 
-    /// Pages that [`Self::compact`] could free, if all of it were worth it. Takes no lock.
+    /// Pages that [`Self::compact`] could free at most: if all of it were worth it, and could go to
+    /// few enough zspages. Takes no lock.
     pub(crate) fn freeable(&self) -> usize {
         self.classes()
             .iter()

@@ -2,8 +2,8 @@
 
 //! Where compaction moves the objects of a zspage to.
 //!
-//! As few zspages as possible, since each has to have origins from then on: the fullest that has room
-//! for all objects or, if none has, those that have the most room.
+//! As few zspages as possible, since each has to have origins from then on: one of the fullest that have
+//! room for all objects or, if none has, up to [`MAX_TARGETS`] of those that have the most room.
 
 use super::{
     class::{ClassGuard, ListedZspage},
