@@ -261,13 +261,19 @@ class Enable(Case):
     def test_leaked_pool(self):
         self.tree(UNUSED, LOADED, IN_ZSWAP,
                   {"sys/kernel/debug/zsmalloc_rs/stats": TOTALS.replace("pools 0", "pools 2")})
-        self.assertIn("warning: 1 more pools, without files: leaked", self.run_tool("status"))
+        self.assertIn("warning: pools without files: 1; leaked", self.run_tool("status"))
 
     def test_disable_knows_of_leaked_pools(self):
         self.tree(UNUSED, LOADED, {"sys/module/zsmalloc_rs/refcnt": "1\n"})
         text = self.run_tool("disable")
-        self.assertIn("the module is in use", text)
+        self.assertIn("the module is in use, by what cannot be seen: its pool", text)
         self.assertNotIn("unloads the module", text)
+
+    def test_disable_without_debugfs(self):
+        self.tree(UNUSED, LOADED, {"sys/module/zsmalloc_rs/refcnt": "1\n"})
+        self.remove("sys/kernel/debug/zsmalloc_rs/stats")
+        text = self.run_tool("disable")
+        self.assertIn("the module is in use, by what cannot be seen: debugfs has no", text)
 
     def test_disable_leaves_others_alone(self):
         self.tree(UNUSED, {"sys/module/zswap/parameters/zpool": "zbud\n"})
