@@ -168,20 +168,21 @@ times_table() { # BUDGET_OF_ALL
 	[ ${#late[@]} = 0 ] || echo "# over budget: ${late[*]}"
 }
 
-# Each case that failed, with the lines before it, and the end of each part that failed
-# by itself.
+# Of each part that failed: its failed cases, with the lines before them, or, without any, its
+# end.  Then all that failed.
 failures() {
-	local name
+	local name code out
 	for name in "${parts_run[@]}"; do
-		grep -aqE '^not ok' "$logs/$name.tap" || continue
-		echo "# in $logs/$name.tap:"
-		grep -aE -B 12 '^not ok' "$logs/$name.tap" | tail -n 60 | sed 's/^/#   /'
+		read -r code _ <"$state/$name.result"
+		out=$logs/$name.tap
+		if grep -aq '^not ok' "$out"; then
+			echo "# in $out:"
+			grep -a -B 12 '^not ok' "$out" | tail -n 60 | sed 's/^/#   /'
+		elif [ "$code" != 0 ] || ! grep -aqE '^ok( |$)' "$out"; then
+			echo "# the end of $out:"
+			tail -n 12 "$out" | sed 's/^/#   /'
+		fi
 	done
-	while read -r name; do
-		[ -s "$logs/$name.tap" ] || continue
-		echo "# the end of $logs/$name.tap:"
-		tail -n 12 "$logs/$name.tap" | sed 's/^/#   /'
-	done < <(sed -nE 's/^not ok - ([^ :]+): .*/\1/p' "$tap")
 	echo "# failed:"
 	grep '^not ok' "$tap" | sed 's/^/#   /'
 }

@@ -264,24 +264,36 @@ impl PageSlot {
     }
 }
 
-/// A page of ours that the migration core has locked and shows to one of our hooks. It may have been
-/// freed by us since it was isolated.
+/// A page that the migration core has locked and shows to one of our hooks.
 ///
 /// # Invariants
 ///
-/// For `'a`, somebody holds a reference to the page and its page lock. It carries our operations.
-pub(crate) struct LockedPage<'a> {
+/// For `'a`, somebody holds a reference to the page and its page lock. It is what `Role` says.
+pub(crate) struct HookPage<'a, Role> {
     page: NonNull<bindings::page>,
-    _lock: PhantomData<&'a ()>,
+    _lock: PhantomData<&'a Role>,
 }
 
-impl LockedPage<'_> {
+/// Role of a page that carries our operations. It may have been freed by us since it was isolated.
+pub(crate) enum Ours {}
+
+/// Role of the page that one of ours is to be migrated to. It was allocated for that, nothing else
+/// uses it, and no other value wraps it: it is adopted once.
+pub(crate) enum Target {}
+
+/// See [`Ours`].
+pub(crate) type LockedPage<'a> = HookPage<'a, Ours>;
+
+/// See [`Target`].
+pub(crate) type TargetPage<'a> = HookPage<'a, Target>;
+
+impl<Role> HookPage<'_, Role> {
     /// Wraps the argument of a hook.
     ///
     /// # Safety
     ///
-    /// The page is referenced and locked by the caller for as long as the value is used. It carries
-    /// our operations.
+    /// The page is referenced and locked by the caller for as long as the value is used. It is what
+    /// `Role` says.
     pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
         // INVARIANT: As the caller promises.
         Self {
@@ -294,7 +306,9 @@ impl LockedPage<'_> {
     pub(crate) fn id(&self) -> PageId {
         PageId(self.page.as_ptr())
     }
+}
 
+impl LockedPage<'_> {
     /// The zspage that the page belongs to, alive as long as `_rcu`; `None` once it has been freed.
     pub(crate) fn owner(&self, _rcu: &ReadSection) -> Option<NonNull<()>> {
         // SAFETY: By the type invariant the page is referenced.
@@ -302,37 +316,7 @@ impl LockedPage<'_> {
     }
 }
 
-/// The page that one of ours is to be migrated to. It is nobody's yet, and is adopted once.
-///
-/// # Invariants
-///
-/// For `'a`, somebody holds a reference to the page and its page lock. It was allocated for this
-/// migration, and nothing else uses it.
-pub(crate) struct TargetPage<'a> {
-    page: NonNull<bindings::page>,
-    _lock: PhantomData<&'a ()>,
-}
-
 impl TargetPage<'_> {
-    /// Wraps the argument of the hook `migrate_page`.
-    ///
-    /// # Safety
-    ///
-    /// The page is referenced and locked by the caller for as long as the value is used. It was
-    /// allocated for this migration, and no other value wraps it.
-    pub(crate) unsafe fn from_raw(page: NonNull<bindings::page>) -> Self {
-        // INVARIANT: As the caller promises.
-        Self {
-            page,
-            _lock: PhantomData,
-        }
-    }
-
-    /// Which page, for as long as the hook runs.
-    pub(crate) fn id(&self) -> PageId {
-        PageId(self.page.as_ptr())
-    }
-
     /// Makes the page one of ours, with the contents of `source`.
     pub(crate) fn adopt(self, source: &LockedPage<'_>) -> Page {
         // SAFETY: By the type invariants both pages are referenced, and this one is locked. A hook is
