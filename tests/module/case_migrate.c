@@ -11,8 +11,8 @@
 #include "zpool_test.h"
 
 /* Isolate the page of each object that lies in one page. */
-static unsigned long zt_isolate_all(struct zt_store *store, struct zt_ctx *ctx,
-				    struct list_head *pages)
+unsigned long zt_isolate_all(struct zt_store *store, struct zt_ctx *ctx,
+			     struct list_head *pages)
 {
 	unsigned long i, nr = 0;
 	struct page *page;

@@ -204,12 +204,17 @@ int zt_case_drop(struct zt_run *run)
 /*
  * Destroy the pool with all its objects in it, which no user of zpool may do.
  * Ours warns, and keeps what they lie in; so the pool is gone for zpool, but the
- * module can never be unloaded again.
+ * module can never be unloaded again.  With migrate=1 pages are isolated before,
+ * and migrated afterwards.
  */
 static int zt_abandon(struct zt_store *store, struct zt_ctx *ctx)
 {
-	unsigned long i, nr = 0;
+	unsigned long i, isolated = 0, nr = 0;
+	LIST_HEAD(pages);
+	int left;
 
+	if (zt_num(ctx->run, "migrate", 0))
+		isolated = zt_isolate_all(store, ctx, &pages);
 	for (i = 0; i < store->nr; i++) {
 		nr += !!store->objs[i].size;
 		store->objs[i].size = 0;
@@ -217,13 +222,20 @@ static int zt_abandon(struct zt_store *store, struct zt_ctx *ctx)
 	zt_note(ctx->run, "pages %lu", zt_store_pages(store));
 	zt_note(ctx->run, "objects %lu", nr);
 	zt_store_exit(store);
-	return 0;
+	if (!isolated)
+		return 0;
+	left = zt_migrate(&pages, MIGRATE_SYNC);
+	zt_putback(&pages);
+	zt_note(ctx->run, "migrated %lu", isolated - left);
+	return left ? zt_fail(ctx->run, "%d pages were not migrated", left) : 0;
 }
 
-/* abandon slot= */
+/* abandon slot= migrate= */
 int zt_case_abandon(struct zt_run *run)
 {
-	return zt_session(run, true, zt_abandon);
+	int ret = zt_num(run, "migrate", 0) ? zt_core_missing(run) : 0;
+
+	return ret ?: zt_session(run, true, zt_abandon);
 }
 
 /*

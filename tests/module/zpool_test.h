@@ -127,6 +127,8 @@ int zt_isolate_patiently(struct zt_run *run, struct page *page,
 int zt_migrate(struct list_head *pages, enum migrate_mode mode);
 void zt_putback(struct list_head *pages);
 int zt_core_missing(struct zt_run *run);
+unsigned long zt_isolate_all(struct zt_store *store, struct zt_ctx *ctx,
+			     struct list_head *pages);
 void zt_raced_release(void);
 
 /* How many objects zt_obj_hold() keeps mapped now, for user space to see. */
