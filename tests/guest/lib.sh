@@ -358,6 +358,11 @@ background_stop() {
 	background_pids=()
 }
 
+# Freed pages stay on lists of their processor, thousands of them, where compaction does not
+# look for room.  Of what is freed from here on only some do.
+short_page_lists() { echo 1000000 >/proc/sys/vm/percpu_pagelist_high_fraction; }
+usual_page_lists() { echo 0 >/proc/sys/vm/percpu_pagelist_high_fraction; }
+
 has_compaction() { [ -e /proc/sys/vm/compact_memory ]; }
 compact_memory() { ! has_compaction || echo 1 >/proc/sys/vm/compact_memory; }
 # 4 is that the kernel does not log it from now on, 2 is slabs; it takes no sum.

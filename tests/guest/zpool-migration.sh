@@ -10,6 +10,7 @@ count=$(objects $((20000 * SCALE)))
 
 tear_down() {
 	background_stop
+	usual_page_lists
 	zt_unload
 }
 
@@ -39,6 +40,7 @@ by_compaction() {
 	local before i
 	has_compaction || skip "kernel without CONFIG_COMPACTION"
 	! is_ours || before=$(counter pages_migrated)
+	short_page_lists
 	for i in 1 2 3 4; do
 		[ "$i" != 1 ] || zt fill "type=$TYPE" "count=$count" "seed=$SEED"
 		zt thin percent=66 burst=16 "seed=$i"
