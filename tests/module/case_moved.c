@@ -18,6 +18,7 @@
 
 #define ZT_STAY_ONCE	4	/* one of so many stays the first time, */
 #define ZT_STAY_TWICE	16	/* and the second */
+#define ZT_TRIES	100	/* until something must have been freed */
 
 struct zt_moved {
 	struct zt_store *store;
@@ -42,12 +43,17 @@ static int zt_moved_reader(void *arg)
 	return 0;
 }
 
-/* Free all but one of @stay, and compact the rest. */
+/*
+ * Free all but one of @stay, and compact the rest.  Before the second time two
+ * zspages may be all there are, and the thread can have an object of either
+ * mapped at the moment when that one is tried: then again.
+ */
 static int zt_moved_compact(struct zt_moved *moved, struct zt_ctx *ctx,
 			    unsigned int stay)
 {
 	struct zt_store *store = moved->store;
-	unsigned long i, freed;
+	unsigned long i, freed = 0;
+	int tries = ZT_TRIES;
 
 	for (i = 0; i < store->nr; i++) {
 		if (i % stay)
@@ -55,7 +61,11 @@ static int zt_moved_compact(struct zt_moved *moved, struct zt_ctx *ctx,
 		if (zt_breathe(ctx->run))
 			return -EINTR;
 	}
-	freed = zpool_compact(store->zpool);
+	while (!freed && tries--) {
+		freed = zpool_compact(store->zpool);
+		if (zt_breathe(ctx->run))
+			return -EINTR;
+	}
 	moved->pages += freed;
 	if (freed)
 		return 0;
