@@ -368,6 +368,19 @@ pub const MUTANTS: &[Mutant] = &[
         }],
     },
     Mutant {
+        name: "names-not-closed-up",
+        what: "the name of an object that was moved stays where it is when one before it is forgotten",
+        harmful: true,
+        models: &["free_against_second_move"],
+        guest: Ok(TORTURE),
+        edits: &[Edit {
+                file: "zsmalloc/origins.rs",
+                from: "for cell in self.names().get(rank..count)?.iter().rev() {",
+                to: "let rank = if crate::mutant(\"names-not-closed-up\") { count } else { rank };
+        for cell in self.names().get(rank..count)?.iter().rev() {",
+        }],
+    },
+    Mutant {
         name: "foreign-slot-freed",
         what: "a name that is freed twice frees the object that was moved to its slot",
         harmful: true,
