@@ -32,5 +32,4 @@ tap_case "the same classes: only huge objects" same_classes huge 50
 tap_case "the same sizes: uniform" same_sizes uniform 50
 tap_case "the same sizes: small" same_sizes small 50
 tap_case "the same sizes: as a compressor makes them" same_sizes compressed 30
-zt_unload
 tap_end

@@ -13,7 +13,7 @@ double_free() {
 	local before pages
 	# it warns once a load of the module
 	zt_unload
-	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
+	! has_module zsmalloc_rs || rmmod zsmalloc_rs
 	modprobe zsmalloc_rs
 	pages=$(nr_zspages)
 	before=$(warnings)

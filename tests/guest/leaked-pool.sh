@@ -26,7 +26,7 @@ leak() {
 	local before pages pools objects count
 	count=$(objects 6000)
 	zt_unload
-	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
+	! has_module zsmalloc_rs || rmmod zsmalloc_rs
 	modprobe zsmalloc_rs
 	# one pool beside it, that is none the worse
 	zt fill slot=1 type=zsmalloc_rs name=zt-beside "count=$(objects 2000)" dist=uniform

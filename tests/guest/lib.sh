@@ -50,6 +50,9 @@ trap 'rm -f "$tap_reason"' EXIT
 # for data, each store into it takes a second.
 echo 0 >/proc/sys/kernel/randomize_va_space
 
+# shellcheck source=tests/guest/read-lib.sh
+. "$here/read-lib.sh"
+
 # The functions of the test may replace it.
 tear_down() { :; }
 
@@ -91,9 +94,9 @@ tap_case() {
 	tap_nr=$((tap_nr + 1))
 	case $code in
 	0) echo "ok $tap_nr $what" ;;
-	4) echo "ok $tap_nr $what # SKIP $(cat "$tap_reason")" ;;
+	4) echo "ok $tap_nr $what # SKIP $(<"$tap_reason")" ;;
 	*)
-		note "$(cat "$tap_reason") (exit code $code)"
+		note "$(<"$tap_reason") (exit code $code)"
 		echo "not ok $tap_nr $what"
 		tap_failed=$((tap_failed + 1))
 		;;
@@ -103,6 +106,7 @@ tap_case() {
 
 # tap_end: after the last one
 tap_end() {
+	zt_unload
 	echo "1..$tap_nr"
 	[ $tap_failed = 0 ] || exit $KSFT_FAIL
 }
@@ -110,20 +114,21 @@ tap_end() {
 # --- the test module
 
 # zt CASE [KEY=VALUE...]: run a case of zpool_test; fails or skips as it does.
-# Its notes are printed, and kept in $zt_notes.
+# What it prints, a verdict and notes, is kept in $zt_lines; the notes are printed.
 zt() {
-	local verdict out
-	modprobe zpool_test || fail "the module zpool_test does not load"
+	local verdict line
+	has_module zpool_test || modprobe zpool_test || fail "the module zpool_test does not load"
 	exec {zt_fd}<>$debugfs/zpool_test/run
 	if ! echo "$*" >&"$zt_fd"; then
 		exec {zt_fd}>&-
 		fail "zpool_test does not take: $*"
 	fi
-	out=$(cat <&"$zt_fd")
+	mapfile -t zt_lines <&"$zt_fd"
 	exec {zt_fd}>&-
-	verdict=${out%%$'\n'*}
-	zt_notes=$(sed -n 's/^# //p' <<<"$out")
-	sed -n 's/^#/#  /p' <<<"$out"
+	verdict=${zt_lines[0]-}
+	for line in "${zt_lines[@]}"; do
+		[[ $line != '#'* ]] || echo "#  ${line#'#'}"
+	done
 	case $verdict in
 	ok) ;;
 	skip*) skip "${verdict#skip }" ;;
@@ -132,19 +137,30 @@ zt() {
 }
 
 # The number in the note "NAME N" of the last case.
-zt_number() { sed -n "s/^$1 //p" <<<"$zt_notes" | tail -1; }
-
-# Give the test module the functions of the migration core.
-zt_core() {
-	local args
-	args=$(awk '$3 ~ /^(isolate_movable_page|putback_movable_pages|migrate_pages)$/ {
-			print $3 "=" $1 }' /proc/kallsyms | tr '\n' ' ')
-	# shellcheck disable=SC2086 # three arguments
-	zt core $args
+zt_number() {
+	local line number=''
+	for line in "${zt_lines[@]}"; do
+		[[ $line != "# $1 "* ]] || number=${line#"# $1 "}
+	done
+	echo "$number"
 }
 
-# Let go of every pool of the test module.
-zt_unload() { ! grep -q '^zpool_test ' /proc/modules || rmmod zpool_test; }
+# Give the test module the functions of the migration core.  Where they are is looked up
+# once a boot.
+zt_core() {
+	local found=/tmp/migration-core
+	[ -s $found ] ||
+		awk '$3 ~ /^(isolate_movable_page|putback_movable_pages|migrate_pages)$/ {
+			printf "%s=%s ", $3, $1 }' /proc/kallsyms >$found
+	# shellcheck disable=SC2046 # three arguments
+	zt core $(<$found)
+}
+
+# Let go of every pool of the test module, and of pages: what a case leaves when it fails.
+zt_let_go() { ! has_module zpool_test || zt let-go >/dev/null; }
+
+# The same, and the module goes.
+zt_unload() { ! has_module zpool_test || rmmod zpool_test; }
 
 # Whether the test module has an object mapped at the moment.
 held() {
@@ -168,26 +184,35 @@ compact_while_held() {
 is_ours() { [ "$TYPE" = zsmalloc_rs ]; }
 
 # counter NAME: a counter of the whole module
-counter() {
-	local value
-	value=$(awk -v name="$1" '$1 == name { print $2 }' $stats)
-	[ -n "$value" ] || fail "no counter $1 in $stats"
-	echo "$value"
-}
+counter() { value "$1" $stats || fail "no counter $1 in $stats"; }
 
 # pool_counter POOL NAME: a counter of one pool
-pool_counter() { awk -v name="$2" '$1 == name { print $2 }' "$debugfs/zsmalloc_rs/$1/stats"; }
+pool_counter() { value "$2" "$debugfs/zsmalloc_rs/$1/stats"; }
 
 # Pools without objects have no zspage either, and remember of no object that it moved.
 remembers_nothing() {
-	local f left
+	local f lines
 	for f in "$debugfs"/zsmalloc_rs/*/stats; do
 		# a pool may go while we look
-		left=$(awk '$1 == "objects" && $2 != 0 { exit }
-			/^(zspages|anchors|names_moved|tables_bytes|origins_bytes) / && $2 != 0' "$f" 2>/dev/null) ||
-			{ [ ! -e "$f" ] && continue; }
-		[ -z "$left" ] || fail "${f%/stats}: no objects, but ${left//$'\n'/, }"
+		{ mapfile -t lines <"$f"; } 2>/dev/null || { [ ! -e "$f" ] && continue; }
+		has_rest "${lines[@]}" || continue
+		fail "${f%/stats}: no objects, but ${rest[*]}"
 	done
+}
+
+# Whether of these lines of a pool's stats one says that there is something without objects;
+# sets $rest.
+has_rest() {
+	local line objects=''
+	rest=()
+	for line; do
+		case $line in
+		'objects 0') objects=0 ;;
+		*' 0') ;;
+		'zspages '* | 'anchors '* | 'names_moved '* | 'tables_bytes '* | 'origins_bytes '*) rest+=("$line") ;;
+		esac
+	done
+	[ "$objects" = 0 ] && [ ${#rest[@]} != 0 ]
 }
 
 # No delay at any point, where the kernel has them and the module is loaded.
@@ -204,7 +229,7 @@ sum_up() { [ ! -e /proc/sys/vm/stat_refresh ] || echo 1 >/proc/sys/vm/stat_refre
 # What the kernel thinks zsmalloc's pages are, ours and C's.
 nr_zspages() {
 	sum_up
-	awk '$1 == "nr_zspages" { print $2 }' /proc/vmstat
+	value nr_zspages /proc/vmstat
 }
 
 zspages_are() { [ "$(nr_zspages)" = "$1" ]; }
@@ -217,7 +242,7 @@ integrity() {
 	local f verdict
 	for f in "$debugfs"/zsmalloc_rs/*/check; do
 		# a pool may go while we look
-		verdict=$(cat "$f" 2>/dev/null) || { [ ! -e "$f" ] && continue; }
+		{ verdict=$(<"$f"); } 2>/dev/null || { [ ! -e "$f" ] && continue; }
 		[ "$verdict" = ok ] || fail "${f%/check}: $verdict"
 	done
 }
@@ -233,14 +258,14 @@ put() {
 # refused FILE ERROR VALUE...: each is refused with this error, and changes nothing
 refused() {
 	local file=$1 error=$2 before value got
-	before=$(cat "$file")
+	before=$(<"$file")
 	shift 2
 	for value; do
 		got=$(put "$file" "$value")
 		[ "$got" = "$error" ] ||
 			fail "${file##*/}: '${value:0:40}' (${#value}): $got, should be $error"
-		[ "$(cat "$file")" = "$before" ] ||
-			fail "${file##*/}: '${value:0:40}' left $(cat "$file"), before it was $before"
+		[ "$(<"$file")" = "$before" ] ||
+			fail "${file##*/}: '${value:0:40}' left $(<"$file"), before it was $before"
 	done
 }
 
@@ -249,80 +274,12 @@ taken() {
 	local got
 	got=$(put "$1" "$2")
 	[ "$got" = ok ] || fail "${1##*/}: '${2:0:40}': $got, should be taken"
-	[ "$(cat "$1")" = "$3" ] || fail "${1##*/}: '${2:0:40}' reads back as $(cat "$1"), not $3"
+	[ "$(<"$1")" = "$3" ] || fail "${1##*/}: '${2:0:40}' reads back as $(<"$1"), not $3"
 }
 
 # A string of N characters C.
 string() { # N C
 	head -c "$1" /dev/zero | tr '\0' "$2"
-}
-
-# --- faults
-
-# faults_in CACHE…: from here on allocations in these slab caches (of /sys/kernel/slab) can
-# fail, and in no others; those that may wait too, which failslab otherwise leaves alone.
-# A cache may be gone by the time that its file is opened: with a pool, go its caches.
-faults_in() {
-	local f=$debugfs/failslab cache
-	for cache in /sys/kernel/slab/*; do
-		echo 0 >"$cache/failslab" || true
-	done 2>/dev/null
-	for cache; do
-		echo 1 >"$cache/failslab" || true
-	done 2>/dev/null
-	echo Y >"$f/cache-filter"
-	echo N >"$f/ignore-gfp-wait"
-	echo 0 >"$f/verbose"
-}
-
-needs_failslab() { [ -d "$debugfs/failslab" ] || skip "kernel without FAILSLAB"; }
-
-# From here on /proc/self/fail-nth counts all allocations.  The kernel itself leaks the
-# name of a slab cache when it cannot make the cache's directory in sysfs, so what that
-# needs is left alone.
-faults_everywhere() {
-	local cache caches=()
-	needs_failslab
-	for cache in /sys/kernel/slab/*; do
-		case ${cache##*/} in
-		kernfs_* | kmalloc-*32 | radix_tree_node | maple_node) ;;
-		*) caches+=("$cache") ;;
-		esac
-	done
-	faults_in "${caches[@]}"
-}
-
-# From here on it counts only what kmalloc() gives: what compaction remembers of the
-# objects that it moves.  (The smallest are left out: a write to /proc takes one.)
-faults_in_kmalloc() {
-	local cache caches=()
-	needs_failslab
-	for cache in /sys/kernel/slab/kmalloc-*; do
-		[[ $cache =~ -(8|16|32)$ ]] || caches+=("$cache")
-	done
-	faults_in "${caches[@]}"
-}
-
-# shrink_without_memory PERCENT: the shrinkers run, and so many of their allocations fail.
-shrink_without_memory() {
-	faults_in_kmalloc
-	# the probability last: until the filter is set it would be everybody's
-	echo -1 >"$debugfs/failslab/times"
-	echo Y >"$debugfs/failslab/task-filter"
-	echo "$1" >"$debugfs/failslab/probability"
-	# whether the shrinkers ran is seen by what is counted
-	(echo 1 >/proc/self/make-it-fail && shrink_slabs) || true
-	faults_nowhere
-}
-
-faults_nowhere() {
-	[ -d "$debugfs/failslab" ] || return 0
-	echo 0 >"$debugfs/failslab/probability"
-	echo N >"$debugfs/failslab/task-filter"
-	echo Y >"$debugfs/failslab/ignore-gfp-wait"
-	echo N >"$debugfs/failslab/cache-filter"
-	echo Y >"$debugfs/fail_page_alloc/ignore-gfp-wait"
-	echo 1 >"$debugfs/fail_page_alloc/min-order"
 }
 
 # --- the kernel
@@ -335,7 +292,7 @@ eventually() {
 	shift
 	until "$@"; do
 		[ $((tries--)) -gt 0 ] || return 1
-		sleep 0.1
+		nap 0.1
 	done
 }
 
@@ -343,7 +300,7 @@ eventually() {
 background() {
 	while :; do
 		"$@" || true
-		sleep 0.2
+		nap 0.2
 	done >/dev/null 2>&1 &
 	background_pids+=($!)
 }
@@ -373,10 +330,10 @@ shrink_slabs() { echo 4 >/proc/sys/vm/drop_caches && echo 2 >/proc/sys/vm/drop_c
 huge_pages() {
 	local before
 	[ -e /proc/sys/vm/nr_hugepages ] || return 0
-	before=$(cat /proc/sys/vm/nr_hugepages)
+	before=$(</proc/sys/vm/nr_hugepages)
 	awk '/^MemTotal/ { m = $2 } /^Hugepagesize/ { h = $2 } END { print int(m / h * 0.7) }' \
 		/proc/meminfo >/proc/sys/vm/nr_hugepages
-	note "$(cat /proc/sys/vm/nr_hugepages) huge pages"
+	note "$(</proc/sys/vm/nr_hugepages) huge pages"
 	echo "$before" >/proc/sys/vm/nr_hugepages
 }
 

@@ -4,11 +4,13 @@
 # Loading and unloading, refusing to unload, the module's version and its parameter.
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/guest/faults-lib.sh
+. "$here/faults-lib.sh"
 
 tear_down() {
 	faults_nowhere
 	zt_unload
-	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
+	! has_module zsmalloc_rs || rmmod zsmalloc_rs
 }
 
 # What a loaded module may leave behind, as text that can be compared.
@@ -129,7 +131,7 @@ load_faults() {
 		else
 			failed=$((failed + 1))
 			[[ $said == ENOMEM* ]] || fail "allocation $n failed: $said"
-			! grep -q ^zsmalloc_rs /proc/modules || fail "allocation $n failed: half loaded"
+			! has_module zsmalloc_rs || fail "allocation $n failed: half loaded"
 			[ ! -e $debugfs/zsmalloc_rs ] || fail "allocation $n failed: debugfs keeps zsmalloc_rs"
 		fi
 		# what is left of the count: the last one was not reached

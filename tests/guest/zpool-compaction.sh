@@ -11,7 +11,7 @@ size=$((160 * page_factor))
 
 tear_down() {
 	background_stop
-	zt_unload
+	zt_let_go
 }
 
 # fill and thin out; sets $pages

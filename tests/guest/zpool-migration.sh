@@ -11,7 +11,7 @@ count=$(objects $((20000 * SCALE)))
 tear_down() {
 	background_stop
 	usual_page_lists
-	zt_unload
+	zt_let_go
 }
 
 # By our own hand: pages of every class, through the kernel's migrate_pages().

@@ -4,6 +4,8 @@
 # No memory: -ENOMEM, all that is stored stays as it is, nothing leaks.
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/guest/faults-lib.sh
+. "$here/faults-lib.sh"
 
 exhaust() {
 	local before
@@ -88,7 +90,7 @@ shrinker_faults() {
 
 tear_down() {
 	faults_nowhere
-	zt_unload
+	zt_let_go
 }
 
 nothing_leaked() {
@@ -106,5 +108,4 @@ if is_ours; then
 	tap_case "the shrinker finds no memory" shrinker_faults
 	tap_case "nothing leaked" nothing_leaked
 fi
-zt_unload
 tap_end

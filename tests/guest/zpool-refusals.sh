@@ -8,7 +8,7 @@
 
 tear_down() {
 	no_delays
-	zt_unload
+	zt_let_go
 }
 
 # delay POINT: from here on up to a millisecond is lost there

@@ -17,5 +17,4 @@ tap_case "every size, freed in reverse" sizes reverse 2
 tap_case "every size, freed at random" sizes random 4
 tap_case "every size, every seventh freed first" sizes stride 2
 tap_case "every size, whole zspages freed first" sizes whole 8
-zt_unload
 tap_end

@@ -7,7 +7,7 @@
 
 tear_down() {
 	background_stop
-	zt_unload
+	zt_let_go
 }
 
 stress() { # DISTRIBUTION THREADS

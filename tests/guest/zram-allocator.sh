@@ -6,6 +6,8 @@
 # The default of new devices is in zram-default.
 # shellcheck source=tests/guest/zram-lib.sh
 . "$(dirname "$0")/zram-lib.sh"
+# shellcheck source=tests/guest/faults-lib.sh
+. "$here/faults-lib.sh"
 
 shows_default() {
 	new_device

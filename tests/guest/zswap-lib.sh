@@ -10,16 +10,20 @@ zswap=/sys/module/zswap/parameters
 zswap_debug=$debugfs/zswap
 
 # zswap_count NAME: stored_pages, written_back_pages, reject_*, ...
-zswap_count() { cat "$zswap_debug/$1"; }
+zswap_count() { echo "$(<"$zswap_debug/$1")"; }
 
 # Pages that really went to the swap device, since boot.
-swapped_to_disk() { awk '$1 == "pswpout" { print $2 }' /proc/vmstat; }
+swapped_to_disk() { value pswpout /proc/vmstat; }
 
 # Pages of zeros, which are noted but stored nowhere, since boot.
-swapped_zeros() { awk '$1 == "swpout_zero" { n = $2 } END { print n + 0 }' /proc/vmstat; }
+swapped_zeros() { value swpout_zero /proc/vmstat || echo 0; }
 
 # Pages zswap sent on instead of storing them, for whatever reason.
-zswap_rejected() { cat "$zswap_debug"/reject_* | awk '{ n += $1 } END { print n }'; }
+zswap_rejected() {
+	local f n=0
+	for f in "$zswap_debug"/reject_*; do n=$((n + $(<"$f"))); done
+	echo "$n"
+}
 
 # What zswap can use, ordered by what is usual.
 zswap_compressor() {
@@ -50,8 +54,8 @@ zswap_on() { # TYPE
 	echo 90 >"$zswap/max_pool_percent"
 	echo N >"$zswap/shrinker_enabled"
 	zswap_turn "$1"
-	[ "$(cat "$zswap/zpool")" = "$1" ] ||
-		fail "zswap was given zpool $1, has $(cat "$zswap/zpool")"
+	[ "$(<"$zswap/zpool")" = "$1" ] ||
+		fail "zswap was given zpool $1, has $(<"$zswap/zpool")"
 	echo Y >"$zswap/enabled"
 }
 
@@ -78,7 +82,7 @@ swap_on() { # MIB
 
 swap_off() {
 	[ -n "$swap_device" ] || return 0
-	! grep -q "^$swap_device " /proc/swaps || swapoff "$swap_device"
+	! in_file "${swap_device}[[:blank:]]*" /proc/swaps || swapoff "$swap_device"
 	if [ -n "$swap_loop" ]; then
 		losetup -d "$swap_device"
 		rm -f "$swap_loop"
@@ -89,10 +93,19 @@ swap_off() {
 # Pages that the pools of a type hold for zswap.
 zswap_objects() { # TYPE
 	case $1 in
-	zsmalloc_rs) cat "$debugfs"/zsmalloc_rs/zswap*/stats 2>/dev/null |
-		awk '$1 == "objects" { n += $2 } END { print n + 0 }' ;;
+	zsmalloc_rs) zswap_objects_of_ours ;;
 	zsmalloc) zswap_objects_of_c ;;
 	esac
+}
+
+zswap_objects_of_ours() {
+	local f objects n=0
+	for f in "$debugfs"/zsmalloc_rs/zswap*/stats; do
+		# a pool may go while we look
+		objects=$(value objects "$f" 2>/dev/null) || continue
+		n=$((n + objects))
+	done
+	echo "$n"
 }
 
 # The last line of C's file sums up its columns; $14 is objects in use.  Debian's kernels
@@ -130,9 +143,8 @@ memfill_start() { # MIB
 	exec {memfill_in}>"$fill/in" {memfill_out}<"$fill/out"
 	rm -r "$fill"
 	memfill_answer filled
-	memfill_pages=$(cut -d' ' -f2 <<<"$answer")
-	# shellcheck disable=SC2034 # workload.sh prints it
-	memfill_left_out=$(cut -d' ' -f6 <<<"$answer")
+	# shellcheck disable=SC2034 # workload.sh prints what is left out
+	read -r _ memfill_pages _ _ _ memfill_left_out _ <<<"$answer"
 }
 
 # Wait for the line that begins with a word; sets $answer.
@@ -166,12 +178,13 @@ memfill_swap_out() {
 }
 
 memfill_swapped() { # pages
-	awk -v k=$((page_size / 1024)) '/^VmSwap/ { print int($2 / k) }' \
-		"/proc/$memfill_pid/status"
+	local kib
+	kib=$(value VmSwap "/proc/$memfill_pid/status")
+	echo $((${kib% kB} / (page_size / 1024)))
 }
 
 memfill_compressed() { # bytes, if the kernel counts them
-	cat "$memfill_group/memory.zswap.current" 2>/dev/null || echo 0
+	value_or 0 "$memfill_group/memory.zswap.current"
 }
 
 memfill_verify() {

@@ -23,11 +23,11 @@ unloads() { eventually 20 rmmod zsmalloc_rs 2>/dev/null || fail "the module does
 
 # The name alone loads the module.
 by_name() {
-	! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs
+	! has_module zsmalloc_rs || rmmod zsmalloc_rs
 	zswap_on zsmalloc # before it is switched on, zswap only notes the name
 	zswap_turn zsmalloc_rs
-	grep -q ^zsmalloc_rs /proc/modules || fail "zswap did not load the module"
-	[ "$(cat "$zswap/zpool")" = zsmalloc_rs ] || fail "zswap has $(cat "$zswap/zpool")"
+	has_module zsmalloc_rs || fail "zswap did not load the module"
+	[ "$(<"$zswap/zpool")" = zsmalloc_rs ] || fail "zswap has $(<"$zswap/zpool")"
 	zswap_turn zsmalloc
 	unloads
 }

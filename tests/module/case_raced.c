@@ -177,7 +177,7 @@ int zt_case_raced(struct zt_run *run)
 }
 
 /* The allocator that the pages came from may be gone by now. */
-static void zt_raced_let_go(struct zt_run *run)
+void zt_raced_let_go(struct zt_run *run)
 {
 	mutex_lock(&zt_kept_lock);
 	if (!list_empty(&zt_kept_isolated))

@@ -42,6 +42,7 @@ static const struct zt_case zt_cases[] = {
 	{ "raced", zt_case_raced, "free zspages whose pages somebody holds" },
 	{ "preempt", zt_case_preempt, "migrate pages whose freer is preempted" },
 	{ "raced-release", zt_case_raced_release, "let go of pages that raced hold=1 kept" },
+	{ "let-go", zt_case_let_go, "let go of those and of all pools" },
 };
 
 static struct dentry *zt_dir;
@@ -162,7 +163,7 @@ static void __exit zt_exit(void)
 {
 	debugfs_remove_recursive(zt_dir);
 	zt_raced_release();
-	zt_session_exit();
+	zt_session_drop_all();
 }
 module_exit(zt_exit);
 

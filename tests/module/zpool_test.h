@@ -129,6 +129,7 @@ void zt_putback(struct list_head *pages);
 int zt_core_missing(struct zt_run *run);
 unsigned long zt_isolate_all(struct zt_store *store, struct zt_ctx *ctx,
 			     struct list_head *pages);
+void zt_raced_let_go(struct zt_run *run);
 void zt_raced_release(void);
 
 /* How many objects zt_obj_hold() keeps mapped now, for user space to see. */
@@ -187,6 +188,7 @@ int zt_case_race(struct zt_run *run);
 int zt_case_raced(struct zt_run *run);
 int zt_case_raced_release(struct zt_run *run);
 int zt_case_preempt(struct zt_run *run);
-void zt_session_exit(void);
+int zt_case_let_go(struct zt_run *run);
+void zt_session_drop_all(void);
 
 #endif /* ZPOOL_TEST_H */

@@ -37,7 +37,7 @@ start() {
 			"step_$1"
 			n=$((n + 1))
 			echo $n >"$work/$1.steps"
-			sleep "0.$((RANDOM % 5))"
+			nap "0.$((RANDOM % 5))"
 		done
 	) >"$work/$1.log" 2>&1 &
 	running[$!]=$1
@@ -50,7 +50,7 @@ stop_all() {
 	touch "$work/stop"
 	for pid in "${!running[@]}"; do
 		wait "$pid" || bad+=" ${running[$pid]}"
-		note "${running[$pid]}: $(cat "$work/${running[$pid]}.steps" 2>/dev/null || echo 0) steps"
+		note "${running[$pid]}: $(value_or 0 "$work/${running[$pid]}.steps") steps"
 	done
 	running=()
 	rm -f "$work/stop"
@@ -58,7 +58,7 @@ stop_all() {
 	for pid in $bad; do
 		sed 's/^/#   /' "$work/$pid.log"
 	done
-	[ -z "$bad" ] || fail "disturbers failed:$bad: $(cat "$tap_reason")"
+	[ -z "$bad" ] || fail "disturbers failed:$bad: $(<"$tap_reason")"
 }
 
 # As it was: all processors, all memory, and no faults.
@@ -69,9 +69,11 @@ restore() {
 		[ ! -e "$f" ] || echo 1 >"$f" || true
 	done
 	for f in /sys/devices/system/memory/memory*/state; do
-		[ ! -e "$f" ] || [ "$(cat "$f")" = online ] || echo online >"$f" || true
+		[ ! -e "$f" ] || [ "$(<"$f")" = online ] || echo online >"$f" || true
 	done 2>/dev/null
 }
+
+one_more() { echo $(($(value_or 0 "$1") + 1)) >"$1"; } # FILE with a number
 
 step_compact() { compact_memory; }
 step_shrink() { shrink_slabs; }
@@ -84,10 +86,10 @@ step_offline() {
 	local blocks block how=online_kernel
 	blocks=(/sys/devices/system/memory/memory*/state)
 	block=${blocks[RANDOM % ${#blocks[@]}]}
-	[[ $(cat "${block%/*}/valid_zones") != Movable* ]] || how=online_movable
+	[[ $(<"${block%/*}/valid_zones") != Movable* ]] || how=online_movable
 	if echo offline >"$block" 2>/dev/null; then
-		echo $(($(cat "$work/offlined" 2>/dev/null || echo 0) + 1)) >"$work/offlined"
-		sleep 0.2
+		one_more "$work/offlined"
+		nap 0.2
 		echo $how >"$block" || true
 	fi
 }
@@ -104,7 +106,7 @@ step_oom() {
 	mkdir -p $group
 	echo 6M >$group/memory.max
 	echo 10M >$group/memory.swap.max
-	before=$(awk '/^oom_kill / { print $2 }' $group/memory.events)
+	before=$(value oom_kill $group/memory.events)
 	# shellcheck disable=SC2154 # corpus: zswap-lib.sh
 	(
 		echo "$BASHPID" >$group/cgroup.procs
@@ -112,9 +114,9 @@ step_oom() {
 		# shellcheck disable=SC2086 # several directories
 		exec memfill 64 $corpus
 	) </dev/null >/dev/null 2>&1 || true
-	after=$(awk '/^oom_kill / { print $2 }' $group/memory.events)
+	after=$(value oom_kill $group/memory.events)
 	[ "$after" -gt "$before" ] || return 0
-	echo $(($(cat "$work/killed" 2>/dev/null || echo 0) + 1)) >"$work/killed"
+	one_more "$work/killed"
 }
 
 step_hotplug() {
@@ -122,7 +124,7 @@ step_hotplug() {
 	cpus=(/sys/devices/system/cpu/cpu[1-9]*/online)
 	cpu=${cpus[RANDOM % ${#cpus[@]}]}
 	echo 0 >"$cpu" || true
-	sleep 0.2
+	nap 0.2
 	echo 1 >"$cpu" || true
 }
 
@@ -132,9 +134,9 @@ step_pools() { zt pools pools=2 rounds=1 count=200 "seed=$RANDOM"; }
 # zswap turns from one allocator to the other.
 step_switch() {
 	zswap_turn zsmalloc
-	sleep 1
+	nap 1
 	zswap_turn zsmalloc_rs
-	sleep 1
+	nap 1
 }
 
 # While there are pools: refused, and nothing comes of it.
