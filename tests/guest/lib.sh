@@ -241,8 +241,8 @@ none_left() { eventually 5 zspages_are "$1" || fail "nr_zspages was $1, is $(nr_
 integrity() {
 	local f verdict
 	for f in "$debugfs"/zsmalloc_rs/*/check; do
-		# a pool may go while we look
-		{ verdict=$(<"$f"); } 2>/dev/null || { [ ! -e "$f" ] && continue; }
+		# a pool may go while we look ($(<FILE) would end the shell then)
+		{ read -r verdict <"$f"; } 2>/dev/null || { [ ! -e "$f" ] && continue; }
 		[ "$verdict" = ok ] || fail "${f%/check}: $verdict"
 	done
 }

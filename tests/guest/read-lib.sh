@@ -3,7 +3,8 @@
 #
 # Sourced by lib.sh: reading what the kernel shows, and waiting, without a process.  To start
 # one takes half a second where the kernel is emulated and checks everything, more than
-# most of what is tested; $(<FILE) does not fork.  Not a test (it is not executable).
+# most of what is tested; $(<FILE) does not fork, but ends the shell if there is no FILE.  Not a
+# test (it is not executable).
 
 # value NAME FILE: what stands behind NAME in its line, and 1 if there is no such line
 value() {

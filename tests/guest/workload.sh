@@ -35,11 +35,11 @@ leave() {
 record() { [ -z "${RESULTS:-}" ] || echo "$1 $2" >>"$RESULTS"; }
 # Milliseconds since some time or other.
 now() { echo $((${EPOCHREALTIME/./} / 1000)); }
-seconds() { awk -v ms="$1" 'BEGIN { printf "%.1f", ms / 1000 }'; }
-migrations() { awk '$1 == "pgmigrate_success" { n = $2 } END { print n + 0 }' /proc/vmstat; }
+seconds() { ratio "$1" 1000 1; }
+migrations() { value pgmigrate_success /proc/vmstat || echo 0; }
 
 # Merged with others of their size, C zsmalloc's slab caches do not show.
-slab_is_known() { grep -qw slab_nomerge /proc/cmdline; }
+slab_is_known() { [[ " $(</proc/cmdline) " == *' slab_nomerge '* ]]; }
 
 # Bytes of slab memory behind the pools of TYPE: zspages, and what leads to the objects.
 # What ours remembers of objects that have moved is in caches that others share; the pools
@@ -57,8 +57,14 @@ slab_bytes() {
 }
 
 row() { printf '  %-34s %s\n' "$1" "$2"; }
-mib_of() { awk -v b="$1" 'BEGIN { printf "%.1f MiB", b / 1048576 }'; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }'; }
+mib_of() { echo "$(ratio "$1" 1048576 1) MiB"; }
+# ratio A B [DIGITS]: A / B, rounded
+ratio() {
+	local digits=${3:-2} n
+	[ "$2" -gt 0 ] || { echo - && return; }
+	n=$((($1 * 10 ** digits + $2 / 2) / $2))
+	printf '%d.%0*d' $((n / 10 ** digits)) "$digits" $((n % 10 ** digits))
+}
 
 start() {
 	local version
@@ -73,7 +79,7 @@ start() {
 	zeros=$(swapped_zeros)
 	migrated=0
 	! is_ours || migrated=$(counter pages_migrated)
-	row "zswap" "$(cat "$zswap/zpool"), $(cat "$zswap/compressor")"
+	row "zswap" "$(<"$zswap/zpool"), $(<"$zswap/compressor")"
 }
 
 # What is swapped out, where, and what it takes.  Another process may be swapped
@@ -82,16 +88,17 @@ measure() {
 	local tries=50
 	while :; do
 		stored=$(zswap_count stored_pages)
-		cached=$(awk -v page="$page_size" '/^SwapCached/ { print int($2 * 1024 / page) }' /proc/meminfo)
+		cached=$(value SwapCached /proc/meminfo)
+		cached=$((${cached% kB} / (page_size / 1024)))
 		pool=$(zswap_count pool_total_size)
 		compressed=$(memfill_compressed)
 		swapped=$(memfill_swapped)
 		objects=$(zswap_objects "$TYPE")
-		slab=$(slab_bytes)
+		! slab_is_known || slab=$(slab_bytes)
 		if [ "$objects" = "$stored" ] || [ $((tries--)) = 0 ]; then
 			break
 		fi
-		sleep 0.1
+		nap 0.1
 	done
 }
 
