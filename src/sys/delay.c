@@ -44,6 +44,8 @@ DELAY_PARAM(free, ZS_RS_DELAY_FREE,
 	    "in free, between reading the class and locking it");
 DELAY_PARAM(migrate, ZS_RS_DELAY_MIGRATE,
 	    "in migrate, between finding a zspage and locking its class");
+DELAY_PARAM(callback, ZS_RS_DELAY_CALLBACK,
+	    "after a grace period, before what waited for it is freed");
 
 void zs_rs_delay(unsigned int point)
 {

@@ -20,6 +20,8 @@ pub(crate) enum Point {
     Free,
     /// Migrate has found the zspage of a page, and not locked its class.
     Migrate,
+    /// RCU has waited for the readers of what is freed, and it has not been freed.
+    Callback,
 }
 
 /// Loses some time at `point`. Any context; does not sleep.
@@ -33,6 +35,7 @@ pub(crate) fn delay(point: Point) {
             Point::Map => bindings::ZS_RS_DELAY_MAP,
             Point::Free => bindings::ZS_RS_DELAY_FREE,
             Point::Migrate => bindings::ZS_RS_DELAY_MIGRATE,
+            Point::Callback => bindings::ZS_RS_DELAY_CALLBACK,
         };
         // SAFETY: May be called in any context.
         unsafe { bindings::zs_rs_delay(point) };

@@ -4,7 +4,10 @@
 //!
 //! C header: `include/linux/rcupdate.h`.
 
-use super::bindings;
+use super::{
+    bindings,
+    delay::{delay, Point},
+};
 use core::{cell::UnsafeCell, marker::PhantomData, ptr::NonNull};
 
 /// An RCU read section, left when dropped. Does not sleep (on `PREEMPT_RT` it may be preempted, and
@@ -97,6 +100,7 @@ pub(crate) unsafe fn free_deferred<T: Deferred>(this: NonNull<T>) {
     ///
     /// Called by RCU, with a head that `free_deferred()` queued.
     unsafe extern "C" fn run<T: Deferred>(head: *mut bindings::callback_head) {
+        delay(Point::Callback);
         if let Some(head) = NonNull::new(head) {
             // SAFETY: `free_deferred` queued this head, once, so a grace period has passed since.
             unsafe { T::free(T::from_head(head.cast())) };

@@ -7,6 +7,7 @@
 
 tear_down() {
 	background_stop
+	no_delays
 	zt_let_go
 }
 
@@ -29,10 +30,16 @@ pools() { # POOLS ROUNDS COUNT
 }
 
 # The callbacks of what one processor has freed are still to come when another has
-# seen a grace period.
+# seen a grace period: there are many, or each takes its time.
 handover() {
+	local count=3000
 	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
-	zt handover "type=$TYPE" rounds=8 "count=$(objects 3000)"
+	! is_ours || modprobe zsmalloc_rs
+	if [ -e "$parameters/delay_callback_us" ]; then
+		echo 1000 >"$parameters/delay_callback_us"
+		count=500
+	fi
+	zt handover "type=$TYPE" rounds=8 "count=$(objects $count)"
 }
 
 # Pools of both allocators side by side.
