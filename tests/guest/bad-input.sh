@@ -40,7 +40,7 @@ objects_kept() {
 
 # --- the module's parameter, on loading
 
-gone() { ! grep -q ^zsmalloc_rs /proc/modules || rmmod zsmalloc_rs; }
+gone() { ! has_module zsmalloc_rs || rmmod zsmalloc_rs; }
 
 not_loaded() { # ERROR VALUE
 	local said
@@ -48,7 +48,7 @@ not_loaded() { # ERROR VALUE
 		fail "chain_size='${2:0:40}' was taken, as $(cat $parameters/chain_size)"
 	fi
 	[[ $said == *"$1"* ]] || fail "chain_size='${2:0:40}': not '$1', but ${said:0:200}"
-	! grep -q ^zsmalloc_rs /proc/modules || fail "chain_size='${2:0:40}': half loaded"
+	! has_module zsmalloc_rs || fail "chain_size='${2:0:40}': half loaded"
 	[ ! -e $debugfs/zsmalloc_rs ] || fail "chain_size='${2:0:40}': debugfs keeps zsmalloc_rs"
 	# the kernel's log says which parameter it was, if the value leaves room for it
 	[ ${#2} -gt 500 ] || dmesg | tail -5 | grep "invalid for parameter .chain_size'" >/dev/null ||

@@ -215,6 +215,15 @@ has_rest() {
 	[ "$objects" = 0 ] && [ ${#rest[@]} != 0 ]
 }
 
+# set_delay POINT US: from here on up to so many microseconds are lost there; 1 on kernels
+# without delays
+set_delay() {
+	local f=$parameters/delay_$1_us
+	modprobe zsmalloc_rs || fail "the module does not load"
+	[ -e "$f" ] || return 1
+	echo "$2" >"$f" || fail "${f##*/} does not take $2"
+}
+
 # No delay at any point, where the kernel has them and the module is loaded.
 no_delays() {
 	local f

@@ -32,7 +32,7 @@ tear_down() {
 # A module that has counted nothing yet.
 fresh() {
 	zt_unload
-	! grep -q ^zsmalloc_rs /proc/modules || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
+	! has_module zsmalloc_rs || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
 		fail "the module does not unload"
 	modprobe zsmalloc_rs
 }

@@ -11,7 +11,7 @@
 tool=$here/../../tools/zsmalloc-rs
 
 unload() {
-	! grep -q '^zsmalloc_rs ' /proc/modules || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
+	! has_module zsmalloc_rs || eventually 20 rmmod zsmalloc_rs 2>/dev/null ||
 		fail "the module does not unload"
 }
 

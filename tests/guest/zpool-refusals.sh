@@ -12,12 +12,7 @@ tear_down() {
 }
 
 # delay POINT: from here on up to a millisecond is lost there
-delay() {
-	local f=$parameters/delay_$1_us
-	modprobe zsmalloc_rs
-	[ -e "$f" ] || skip "kernel without RUST_DEBUG_ASSERTIONS: no delays"
-	echo 1000 >"$f"
-}
+delay() { set_delay "$1" 1000 || skip "kernel without RUST_DEBUG_ASSERTIONS: no delays"; }
 
 # raced OP COUNTER...: each counter has to rise.  Pages that page migration had in hand
 # and gave up are nobody's any more: neither the old ones nor the new ones that should
@@ -46,9 +41,8 @@ raced() {
 race() {
 	local before seed pages
 	zt_core
-	modprobe zsmalloc_rs
 	# not preempted there, it is too soon over for a guest whose CPUs take turns
-	[ ! -e "$parameters/delay_unlisted_us" ] || echo 100 >"$parameters/delay_unlisted_us"
+	set_delay unlisted 100 || true
 	pages=$(nr_zspages)
 	before=$(counter migrate_refused_unlisted)
 	for seed in 1 2 3 4 5 6 7 8; do

@@ -34,11 +34,7 @@ pools() { # POOLS ROUNDS COUNT
 handover() {
 	local count=3000
 	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
-	! is_ours || modprobe zsmalloc_rs
-	if [ -e "$parameters/delay_callback_us" ]; then
-		echo 1000 >"$parameters/delay_callback_us"
-		count=500
-	fi
+	! is_ours || ! set_delay callback 1000 || count=500
 	zt handover "type=$TYPE" rounds=8 "count=$(objects $count)"
 }
 

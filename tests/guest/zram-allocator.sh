@@ -22,7 +22,7 @@ loads_module() {
 	new_device
 	! grep -qw zsmalloc_rs "$sys/allocator" || fail "listed before it is loaded"
 	echo zsmalloc_rs >"$sys/allocator"
-	grep -q '^zsmalloc_rs ' /proc/modules || fail "not loaded"
+	has_module zsmalloc_rs || fail "not loaded"
 	[ "$(selected "$sys")" = zsmalloc_rs ]
 	grep -qw zsmalloc "$sys/allocator"
 	# and back, without a newline this time

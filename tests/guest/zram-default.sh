@@ -6,7 +6,7 @@
 # shellcheck source=tests/guest/zram-lib.sh
 . "$(dirname "$0")/zram-lib.sh"
 
-loaded() { grep -q '^zsmalloc_rs ' /proc/modules; }
+loaded() { has_module zsmalloc_rs; }
 
 # Take over a device that something else has made: nr, dev and sys
 adopt() { # DEVICE
