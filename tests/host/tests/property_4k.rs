@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Property tests with pages of 4K.
+//! Random sequences of operations with pages of 4K, those of the fuzzer, and the short ones for Miri.
 
+#[path = "../model/aliasing.rs"]
+mod aliasing;
+#[path = "../model/corpus.rs"]
+mod corpus;
 #[path = "../model/front/mod.rs"]
 mod front;
+#[path = "../model/fuzz.rs"]
+mod fuzz;
 #[path = "../model/geometry.rs"]
 mod geometry;
 #[path = "../model/handles.rs"]
@@ -21,7 +27,7 @@ mod sys;
 #[path = "../../../src/zsmalloc/mod.rs"]
 mod zsmalloc;
 
-#[link(name = "zsm_c", kind = "static")]
+#[cfg_attr(not(miri), link(name = "zsm_c", kind = "static"))]
 unsafe extern "C" {}
 
 /// log2 of the page size.

@@ -3,32 +3,12 @@
 //! Byte strings as sequences of operations: those that are kept in `corpus/`, and random changes of
 //! them for a while. `tests/libfuzzer.rs` is where new ones for the corpus come from.
 
-#[path = "../model/front/mod.rs"]
-mod front;
-#[path = "../model/fuzz.rs"]
-mod fuzz;
-#[path = "../model/host/mod.rs"]
-mod host;
-#[path = "../model/rt/single.rs"]
-mod rt;
-#[path = "../model/sequence.rs"]
-mod sequence;
-#[path = "../model/sys/mod.rs"]
-mod sys;
-#[path = "../../../src/zsmalloc/mod.rs"]
-mod zsmalloc;
-
+use crate::fuzz;
 use std::{
     fs,
     path::Path,
     time::{Duration, Instant},
 };
-
-#[link(name = "zsm_c", kind = "static")]
-unsafe extern "C" {}
-
-/// log2 of the page size.
-const PAGE_SHIFT: usize = 12;
 
 /// Longest input: 64 operations.
 const LONGEST: usize = 257;

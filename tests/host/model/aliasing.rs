@@ -3,29 +3,12 @@
 //! A few sequences of operations, short enough for Miri: `run-miri`. Like any test they also run
 //! without it.
 
-#[path = "../model/front/mod.rs"]
-mod front;
-#[path = "../model/host/mod.rs"]
-mod host;
-#[path = "../model/rt/single.rs"]
-mod rt;
-#[path = "../model/sequence.rs"]
-mod sequence;
-#[path = "../model/sys/mod.rs"]
-mod sys;
-#[path = "../../../src/zsmalloc/mod.rs"]
-mod zsmalloc;
-
-use host::{world, World};
-use sequence::{Machine, Op};
+use crate::{
+    host::{world, World},
+    sequence::{Machine, Op},
+    sys::page::PAGE_SIZE,
+};
 use std::collections::BTreeSet;
-use sys::page::PAGE_SIZE;
-
-#[cfg_attr(not(miri), link(name = "zsm_c", kind = "static"))]
-unsafe extern "C" {}
-
-/// log2 of the page size.
-const PAGE_SHIFT: usize = 12;
 
 /// Eight to a page: two of them or more that move with one anchor have a table.
 const SMALL: usize = PAGE_SIZE / 8;
