@@ -397,7 +397,7 @@ pub const MUTANTS: &[Mutant] = &[
         what: "compaction moves objects without the memory for their names",
         harmful: true,
         models: &["compaction_without_memory"],
-        guest: Ok("guest/run zpool-compaction"),
+        guest: Ok("guest/run zpool-nomem"),
         edits: &[Edit {
                 file: "zsmalloc/compact.rs",
                 from: "let table = Memory::alloc_some(table)?;",
