@@ -77,14 +77,14 @@ remove_device() { # a process that is just ending may still hold it open
 	for i in {1..50}; do
 		# a bare return in a trap takes the status from before the trap
 		echo "$1" >/sys/class/zram-control/hot_remove && return 0
-		sleep 0.1
+		nap 0.1
 	done 2>/dev/null
 	return 1
 }
 
 # new_device [ALLOCATOR [DISKSIZE]]: sets nr, dev and sys
 new_device() {
-	nr=$(cat /sys/class/zram-control/hot_add)
+	nr=$(</sys/class/zram-control/hot_add)
 	dev=/dev/zram$nr
 	sys=/sys/block/zram$nr
 	devices+=("$nr")
@@ -94,27 +94,28 @@ new_device() {
 
 # --- sysfs
 
-# mm_stat SYS FIELD...
-mm_stat() {
-	local sys=$1 orig_data_size compr_data_size mem_used_total mem_limit mem_used_max
-	local same_pages pages_compacted huge_pages huge_pages_since f
-	# the fields are named by the caller
-	# shellcheck disable=SC2034
+# read_mm_stat SYS: its fields, as variables of their names
+read_mm_stat() {
 	read -r orig_data_size compr_data_size mem_used_total mem_limit mem_used_max \
-		same_pages pages_compacted huge_pages huge_pages_since <"$sys/mm_stat"
-	shift
-	for f; do echo "${!f}"; done
+		same_pages pages_compacted huge_pages huge_pages_since <"$1/mm_stat"
+}
+
+mm_stat() { # SYS FIELD
+	read_mm_stat "$1"
+	echo "${!2}"
 }
 
 # stat_is SYS FIELD OPERATOR VALUE, with the operators of test(1)
 stat_is() {
-	local v
-	v=$(mm_stat "$1" "$2")
-	test "$v" "$3" "$4" || fail "${1##*/}: $2 is $v, expected $3 $4"
+	read_mm_stat "$1"
+	test "${!2}" "$3" "$4" || fail "${1##*/}: $2 is ${!2}, expected $3 $4"
 }
 
 selected() { # SYS: the allocator in brackets
-	sed -n 's/.*\[\(.*\)\].*/\1/p' "$1/allocator"
+	local names
+	names=$(<"$1/allocator")
+	names=${names#*[}
+	echo "${names%%]*}"
 }
 
 # write_fails FILE VALUE ERRNO: writing must fail, and with this error

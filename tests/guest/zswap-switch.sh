@@ -74,11 +74,12 @@ at_once() {
 
 # zswap switches back and forth while memory comes and goes.
 back_and_forth() {
-	local round type
+	local round type rounds=3
+	! is_debug || rounds=2
 	swap_on 512
 	zswap_on zsmalloc
 	memfill_start "$mib"
-	for round in 1 2 3; do
+	for ((round = 1; round <= rounds; round++)); do
 		for type in zsmalloc_rs zsmalloc; do
 			zswap_turn $type
 			memfill_swap_out
