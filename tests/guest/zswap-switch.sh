@@ -9,7 +9,7 @@
 . "$(dirname "$0")/zswap-lib.sh"
 
 mib=$((48 * SCALE))
-! is_debug || mib=$((6 * SCALE))
+! is_debug || mib=$((4 * SCALE))
 
 tear_down() {
 	background_stop
