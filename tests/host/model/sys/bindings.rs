@@ -5,7 +5,9 @@
 #![allow(non_camel_case_types, improper_ctypes)]
 
 pub(crate) use crate::host::frame::page;
-use std::ffi::{c_int, c_uint, c_void};
+#[cfg(not(miri))]
+use std::ffi::c_void;
+use std::ffi::{c_int, c_uint};
 
 pub(crate) type isolate_mode_t = c_uint;
 pub(crate) type migrate_mode = c_uint;
