@@ -84,7 +84,7 @@ remove_device() { # a process that is just ending may still hold it open
 
 # new_device [ALLOCATOR [DISKSIZE]]: sets nr, dev and sys
 new_device() {
-	nr=$(</sys/class/zram-control/hot_add)
+	read -r nr </sys/class/zram-control/hot_add || fail "no device can be added"
 	dev=/dev/zram$nr
 	sys=/sys/block/zram$nr
 	devices+=("$nr")
@@ -101,19 +101,20 @@ read_mm_stat() {
 }
 
 mm_stat() { # SYS FIELD
-	read_mm_stat "$1"
+	read_mm_stat "$1" || return
 	echo "${!2}"
 }
 
 # stat_is SYS FIELD OPERATOR VALUE, with the operators of test(1)
 stat_is() {
-	read_mm_stat "$1"
+	read_mm_stat "$1" || fail "${1##*/}: no mm_stat"
 	test "${!2}" "$3" "$4" || fail "${1##*/}: $2 is ${!2}, expected $3 $4"
 }
 
 selected() { # SYS: the allocator in brackets
 	local names
 	names=$(<"$1/allocator")
+	[[ $names == *[[]*[]]* ]] || return 1
 	names=${names#*[}
 	echo "${names%%]*}"
 }
