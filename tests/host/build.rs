@@ -135,8 +135,7 @@ fn find_kernel(out: &Path) {
     let found = match env::var_os("ZSM_KERNEL").map(PathBuf::from) {
         Some(path) if path.is_dir() => fs::copy(path.join("mm/zsmalloc.c"), &file).is_ok(),
         Some(path) => fs::copy(path, &file).is_ok(),
-        None if file.exists() => true,
-        None => unpack(PACKAGE, &file),
+        None => file.exists() || fs::copy(KEPT, &file).is_ok() || unpack(PACKAGE, &file, out),
     };
     if found {
         extract(&file, &out.join("zsmalloc_extract.h"));
@@ -147,12 +146,22 @@ fn find_kernel(out: &Path) {
     }
 }
 
-fn unpack(package: &str, to: &Path) -> bool {
+/// What was found in the package, for the other target directories of this checkout (sanitizers,
+/// Miri): to look through the package takes many seconds.
+const KEPT: &str = "target/zsmalloc.c";
+
+fn unpack(package: &str, to: &Path, out: &Path) -> bool {
     let member = "linux-source-6.12/mm/zsmalloc.c";
-    Command::new("tar")
+    let found = Command::new("tar")
         .args(["--occurrence=1", "-xOf", package, member])
         .output()
-        .is_ok_and(|tar| !tar.stdout.is_empty() && fs::write(to, tar.stdout).is_ok())
+        .is_ok_and(|tar| !tar.stdout.is_empty() && fs::write(to, tar.stdout).is_ok());
+    if found {
+        // Whole or not at all: another cargo may be reading. It can do without.
+        let whole = out.join("kept.c");
+        let _ = fs::copy(to, &whole).and_then(|_| fs::rename(&whole, KEPT));
+    }
+    found
 }
 
 /// Cuts what `geometry/main.c` needs out of the kernel's file: all from the first definition to the

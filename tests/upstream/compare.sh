@@ -20,7 +20,7 @@ stores_nothing() { # TEST
 	[ "$1" = 'cgroup/test_zswap: test_swapin_nozswap' ]
 }
 
-# Both results side by side, C's as - where it was not asked; then TAP.  An item passes when
+# Both results side by side, C's as - where there is none; then TAP.  An item passes when
 # ours does at least what C's does: "ok" where C says "ok".  One that C itself fails or skips
 # in this guest is a skip: it tells nothing of us.
 compare() {
@@ -41,7 +41,7 @@ compare() {
 		elif [ "$c" = FAIL ] || [ "$c" = SKIP ] || stores_nothing "$t"; then
 			echo "ok $n - upstream $t # SKIP C zsmalloc: ${c:-none}, zsmalloc_rs: ${ours:-none}"
 		else
-			echo "not ok $n - upstream $t (C zsmalloc: ${c:-not asked}, zsmalloc_rs: ${ours:-none})"
+			echo "not ok $n - upstream $t (C zsmalloc: ${c:-none}, zsmalloc_rs: ${ours:-none})"
 			bad=1
 		fi
 	done < <(cut -f1 "$results/zsmalloc" "$results/zsmalloc_rs" | sort -u)
