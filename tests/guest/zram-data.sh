@@ -112,7 +112,6 @@ discard_three_of_four() { # COUNT
 		}' "$dev" "$page" "$1"
 }
 
-# Three of four pages are discarded, then compaction has something to do.
 # As much data as the corpus.  Of larger pages there are so few that hardly two of them
 # share a class: then it is five pages, over and over.
 dense_corpus() { # FILE
@@ -127,6 +126,7 @@ dense_corpus() { # FILE
 	truncate -s $((corpus_mb * MB)) "$1"
 }
 
+# Three of four pages are discarded, then compaction has something to do.
 compaction() { # ALLOCATOR
 	local before n=$((corpus_mb * MB / page / 4)) stats
 	new_device "$1" 32M
@@ -252,10 +252,6 @@ writeback() { # ALLOCATOR
 
 file_system() { # ALLOCATOR FILE_SYSTEM
 	local fs=$2 m=$work/mnt opt=() tree=/usr/bin
-	# to zram one is like the other, and they take long there
-	if is_debug && [ "$fs" != ext4 ] && [ -z "${ZSM_ALL:-}" ]; then
-		skip "on debug only ext4; ZSM_ALL=1 runs it"
-	fi
 	command -v "mkfs.$fs" >/dev/null || skip "no mkfs.$fs in the guest"
 	grep -qw "$fs" /proc/filesystems || modprobe "$fs" 2>/dev/null || skip "no $fs in this kernel"
 	[ "$fs" != ext4 ] || opt=(-F)
@@ -301,7 +297,8 @@ writer() { # opens, writes and closes, until it is told to stop
 # A reset is refused while the device is open and works in between; either
 # way nothing is lost but the data.
 reset_during_io() { # ALLOCATOR
-	local i done=0 busy=0
+	local i done=0 busy=0 enough=10
+	! is_debug || enough=4
 	new_device "$1" 16M
 	writer & jobs+=($!)
 	writer & jobs+=($!)
@@ -316,7 +313,7 @@ reset_during_io() { # ALLOCATOR
 			busy=$((busy + 1))
 		fi 2>/dev/null
 		# refused at the start and done at the end is what counts
-		[ "$done" -lt 10 ] || [ "$busy" -lt 10 ] || break
+		[ "$done" -lt $enough ] || [ "$busy" -lt $enough ] || break
 	done
 	for i in "${jobs[@]}"; do
 		kill "$i" || fail "a writer has ended by itself"

@@ -136,20 +136,25 @@ write_fails() {
 
 # --- data
 
+# Bytes of the files made here, so that nobody has to count them.
+declare -A bytes
+
 # make_corpus FILE MEGABYTES: half text, half binaries, no page like another
 make_corpus() {
 	local text=(usr/share) half=$(($2 * MB / 2))
+	bytes[$1]=$((half * 2))
 	[ ! -d /corpus ] || text=(corpus)
 	# tar is told to stop by a closed pipe
 	{
 		{ tar -C / -cf - "${text[@]}" 2>/dev/null || true; } | head -c "$half"
 		{ tar -C / -cf - usr/bin usr/sbin usr/lib 2>/dev/null || true; } | head -c "$half"
 	} >"$1"
-	[ "$(wc -c <"$1")" = $((half * 2)) ] || fail "not enough data for $2 MB"
+	[ "$(wc -c <"$1")" = "${bytes[$1]}" ] || fail "not enough data for $2 MB"
 }
 
 make_random() { # FILE MEGABYTES
-	head -c $(($2 * MB)) /dev/urandom >"$1"
+	bytes[$1]=$(($2 * MB))
+	head -c "${bytes[$1]}" /dev/urandom >"$1"
 }
 
 # store FILE DEVICE OFFSET_MB, past the page cache
@@ -159,7 +164,7 @@ store() {
 
 # same FILE DEVICE OFFSET_MB [BYTES]
 same() {
-	local size=${4:-$(wc -c <"$1")}
+	local size=${4:-${bytes[$1]:-$(wc -c <"$1")}}
 	dd if="$2" bs=1M skip="$3" count="$size" iflag=direct,count_bytes status=none |
-		cmp - <(head -c "$size" "$1") || fail "$2 at $3 MB is not what was stored"
+		cmp -n "$size" - "$1" || fail "$2 at $3 MB is not what was stored"
 }

@@ -76,8 +76,8 @@ swap_on() { # MIB
 		truncate -s "$1M" "$swap_loop"
 		swap_device=$(losetup -f --show "$swap_loop")
 	fi
-	mkswap "$swap_device" >/dev/null
-	swapon "$swap_device"
+	# the disk may be swap space already, of another case
+	swapon "$swap_device" 2>/dev/null || { mkswap "$swap_device" >/dev/null && swapon "$swap_device"; }
 }
 
 swap_off() {
@@ -108,15 +108,22 @@ zswap_objects_of_ours() {
 	echo "$n"
 }
 
-# The last line of C's file sums up its columns; $14 is objects in use.  Debian's kernels
-# have no such file (CONFIG_ZSMALLOC_STAT): what ours has not is C's.
+# The last line of C's file sums up its columns; the third from the end is objects in use.
+# Debian's kernels have no such file (CONFIG_ZSMALLOC_STAT): what ours has not is C's.
 zswap_objects_of_c() {
-	if [ -d "$debugfs/zsmalloc" ]; then
-		cat "$debugfs"/zsmalloc/zswap*/classes 2>/dev/null |
-			awk '$1 == "Total" { n += $(NF - 2) } END { print n + 0 }'
-	else
+	local f lines total n=0
+	if [ ! -d "$debugfs/zsmalloc" ]; then
 		echo $(($(zswap_count stored_pages) - $(zswap_objects zsmalloc_rs)))
+		return
 	fi
+	for f in "$debugfs"/zsmalloc/zswap*/classes; do
+		# a pool may go while we look
+		{ mapfile -t lines <"$f"; } 2>/dev/null || continue
+		read -ra total <<<"${lines[-1]}"
+		[ "${total[0]}" = Total ] || fail "$f ends with: ${lines[-1]}"
+		n=$((n + total[-3]))
+	done
+	echo "$n"
 }
 
 # --- memory to swap out, by memfill: it answers each command with a line
@@ -128,9 +135,9 @@ corpus=${ZSM_CORPUS:-/usr/share /usr/bin /usr/lib}
 memfill_group=/sys/fs/cgroup/memfill
 memfill_start() { # MIB
 	local fill
-	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup || true
+	[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup || true
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true
-	mkdir -p "$memfill_group"
+	[ -d "$memfill_group" ] || mkdir "$memfill_group" || true
 	fill=$(mktemp -d)
 	mkfifo "$fill/in" "$fill/out"
 	# shellcheck disable=SC2086 # several directories

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/zswap-lib.sh"
 
 mib=$((48 * SCALE))
-! is_debug || mib=$((4 * SCALE))
+! is_debug || mib=$((2 * SCALE))
 
 tear_down() {
 	background_stop
@@ -98,7 +98,7 @@ busy() {
 	local refused
 	swap_on 512
 	zswap_on zsmalloc_rs
-	memfill_start 8
+	memfill_start $((mib < 8 ? mib : 8))
 	memfill_swap_out
 	! rmmod zsmalloc_rs 2>/dev/null || fail "rmmod unloaded a module in use"
 	! refused=$(delmod zsmalloc_rs) || fail "the kernel unloaded a module in use"
