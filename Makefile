@@ -19,7 +19,8 @@ help:
 	@echo 'make run         keep real memory in C zsmalloc and in ours, in a virtual machine, verify'
 	@echo '                 it and compare; TYPE=zsmalloc_rs or another: that one only'
 	@echo 'make test        the whole test suite; ends with "N passed, N failed, N skipped";'
-	@echo '                 REPORT=FILE.xml writes the results as JUnit, too'
+	@echo '                 REPORT=FILE.xml writes the results as JUnit, too; PARTS=regular expression'
+	@echo '                 for some parts of it, or of make test-all'
 	@echo
 	@echo 'make check       only the part of make test that needs no virtual machine'
 	@echo 'make test-stock  the module in the kernel that Debian ships, of which none is built'

@@ -11,6 +11,8 @@
 #
 # LIMIT is in seconds, too, and of all parts together: after it none is begun any more.
 # What was left out so is skipped, by name.
+#
+# PARTS is a regular expression: parts of other names are none, and no skips either.
 
 logs=$TOP/build/logs
 state=$(mktemp -d "${TMPDIR:-/tmp}/zsm-parts.XXXXXX")
@@ -31,6 +33,8 @@ parts_leave() {
 	beside_stop
 	rm -rf "$state"
 }
+
+chosen() { [ -z "${PARTS:-}" ] || [[ $1 =~ $PARTS ]]; } # NAME
 
 in_time() { [ -z "${LIMIT:-}" ] || [ "$SECONDS" -lt "$LIMIT" ]; }
 
@@ -72,6 +76,7 @@ count_part() { # NAME BUDGET
 part() {
 	local name=$1 budget=$2 pid
 	shift 2
+	chosen "$name" || return 0
 	if ! in_time; then
 		left_out "$name" "not begun"
 		return
@@ -88,6 +93,7 @@ part() {
 
 # beside NAME BUDGET CMD…: put it in the queue of what runs beside the guests
 beside() {
+	chosen "$1" || return 0
 	beside_names+=("$1 $2")
 	shift 1
 	: >"$logs/${beside_names[-1]% *}.tap"
@@ -113,6 +119,9 @@ beside_start() {
 
 beside_has() { [ -e "$state/$1.result" ]; }
 
+# All of the queue is done.
+beside_done() { [ ${#beside_names[@]} = 0 ] || beside_has "${beside_names[-1]% *}"; }
+
 beside_runs() { [ -n "$beside_pid" ] && kill -0 "$beside_pid" 2>/dev/null; }
 
 beside_stop() {
@@ -137,7 +146,7 @@ beside_collect() {
 	local name budget cut=''
 	[ ${#beside_names[@]} != 0 ] || return 0
 	beside_wait "${beside_names[-1]% *}"
-	if ! beside_has "${beside_names[-1]% *}" && beside_runs; then
+	if ! beside_done && beside_runs; then
 		beside_stop
 		cut=1
 	fi
