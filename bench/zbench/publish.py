@@ -56,10 +56,11 @@ def summary(some, figures, about):
     """A small table, for README.md."""
     yield from ("| what | ours / C zsmalloc |", "|---|--:|")
     for f in some:
-        yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f} |"
+        same = "" if f.significant(f.ratio) else " ="
+        yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f}{same} |"
     mean = geometric_mean(f.ratio for f in figures if f.mean)
     yield f"| geometric mean of the allocator's own rows | {mean:.2f} |"
-    yield from ("", f"Less than 1 is better. {about['tree']}, {about['date']}, {MACHINES['um']}.")
+    yield from ("", f"Less than 1 is better; =: no difference. {about['tree']}, {about['date']}, {MACHINES['um']}.")
 
 
 def publish_readme(figures, about, documentation):

@@ -212,7 +212,7 @@ class Check(Case):
 
     def test_not_installed(self):
         self.tree(UNUSED, {f"lib/modules/{RELEASE}/modules.dep": "kernel/a.ko:\n"})
-        self.assertIn("no: the module is not installed", self.check(2))
+        self.assertIn("missing: the module is not installed", self.check(2))
 
     def test_other_kernel(self):
         self.tree(UNUSED, {"proc/sys/kernel/osrelease": "6.18.1\n"})
@@ -230,6 +230,8 @@ class Check(Case):
         self.tree(UNUSED)
         self.remove(f"boot/config-{RELEASE}")
         self.assertIn("unknown: this kernel's configuration cannot be found", self.check(1))
+        self.tree({f"lib/modules/{RELEASE}/modules.dep": "kernel/a.ko:\n"})
+        self.assertIn("missing: the module is not installed", self.check(3))
 
     def test_signature(self):
         self.tree(UNUSED, {"sys/module/module/parameters/sig_enforce": "Y\n"})
@@ -321,6 +323,10 @@ class Version(unittest.TestCase):
         self.assertRegex(version, r"^\d+\.\d+\.\d+$")
         self.assertEqual(self.find("tools/zsmalloc-rs", r'^VERSION = "(.+)"$'), version)
         self.assertEqual(self.find("CHANGELOG.rst", r"^(\d+\.\d+\.\d+)\b"), version)
+        self.assertEqual(self.find("packaging/arch/PKGBUILD", r"^pkgver=(.+)$"), version)
+        self.assertEqual(self.find("packaging/rpm/zsmalloc-rs-dkms.spec", r"^Version:\s+(\S+)$"), version)
+        said = self.find("Documentation/interfaces.rst", r"zsmalloc_rs: version (\S+) on Linux")
+        self.assertEqual(said, version)
 
 
 if __name__ == "__main__":
