@@ -119,9 +119,6 @@ beside_start() {
 
 beside_has() { [ -e "$state/$1.result" ]; }
 
-# All of the queue is done.
-beside_done() { [ ${#beside_names[@]} = 0 ] || beside_has "${beside_names[-1]% *}"; }
-
 beside_runs() { [ -n "$beside_pid" ] && kill -0 "$beside_pid" 2>/dev/null; }
 
 beside_stop() {
@@ -146,7 +143,7 @@ beside_collect() {
 	local name budget cut=''
 	[ ${#beside_names[@]} != 0 ] || return 0
 	beside_wait "${beside_names[-1]% *}"
-	if ! beside_done && beside_runs; then
+	if ! beside_has "${beside_names[-1]% *}" && beside_runs; then
 		beside_stop
 		cut=1
 	fi

@@ -119,9 +119,12 @@ zswap_objects_of_c() {
 	for f in "$debugfs"/zsmalloc/zswap*/classes; do
 		# a pool may go while we look
 		{ mapfile -t lines <"$f"; } 2>/dev/null || continue
-		read -ra total <<<"${lines[-1]}"
-		[ "${total[0]}" = Total ] || fail "$f ends with: ${lines[-1]}"
-		n=$((n + total[-3]))
+		read -ra total <<<"${lines[*]: -1}"
+		if [ "${total[0]:-}" = Total ]; then
+			n=$((n + total[-3]))
+		elif [ -e "$f" ]; then
+			fail "$f ends with: ${total[*]}"
+		fi
 	done
 	echo "$n"
 }
