@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/export.h>
 #include <linux/kasan.h>
+#include <linux/kmemleak.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
@@ -221,6 +222,12 @@ void *zs_rs_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 void zs_rs_cache_free(struct kmem_cache *cache, void *object)
 {
 	kmem_cache_free(cache, object);
+}
+
+/* Only names lead to the object from here on, which kmemleak cannot read. */
+void zs_rs_cache_only_named(const void *object)
+{
+	kmemleak_not_leak(object);
 }
 
 struct shrinker *zs_rs_shrinker_register(const char *pool_name, void *pool,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The C half of crate::sys: what the kernel offers only as a macro or a static
- * inline function, under names that bindgen can see.  No decision is taken
- * here; each function is what its name says, and the Rust file of the same
- * concept (lock.rs, rcu.rs, slab.rs, page.rs, ...) says when it may be called.
+ * inline function, under names that bindgen can see.  Each function is what its
+ * name says, and the Rust file of the same concept (lock.rs, rcu.rs, slab.rs,
+ * page.rs, ...) says when it may be called.
  */
 
 #ifndef _ZSMALLOC_RS_SHIM_H
@@ -89,6 +89,7 @@ struct kmem_cache *zs_rs_cache_create(const char *prefix, unsigned int size,
 void zs_rs_cache_destroy(struct kmem_cache *cache);
 void *zs_rs_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 void zs_rs_cache_free(struct kmem_cache *cache, void *object);
+void zs_rs_cache_only_named(const void *object);
 
 /* shim.c: module and shrinker */
 unsigned int zs_rs_chain_size(void);

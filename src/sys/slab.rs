@@ -64,6 +64,15 @@ impl Cache {
     }
 }
 
+/// `object`, of some cache, is in use although no pointer leads to it any more: kmemleak takes it for no
+/// leak, and what it leads to neither. Does not sleep.
+///
+/// C function: `kmemleak_not_leak()`.
+pub(crate) fn only_named(object: NonNull<u8>) {
+    // SAFETY: It looks up the address among its own records, and changes no more than such a record.
+    unsafe { bindings::zs_rs_cache_only_named(object.as_ptr().cast()) };
+}
+
 impl Drop for Cache {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the cache is ours to destroy.

@@ -26,7 +26,7 @@ use crate::sys::{
     atomic::{AtomicUsize, Ordering},
     page::Gfp,
     rcu::Reading,
-    slab::Cache,
+    slab::{self, Cache},
 };
 use core::{cell::Cell, ffi::CStr, mem, ptr::NonNull};
 
@@ -37,8 +37,9 @@ const TABLE: usize = 2;
 ///
 /// # Invariants
 ///
-/// `word` is 0, the address of a zspage, that of a table with [`TABLE`], or a [`Place`]. It and the
-/// rest are written under the class lock; to leave a zspage, under its write lock as well.
+/// `word` is 0, the address of a zspage, that of a table with [`TABLE`], or a [`Place`]. Once the zspage
+/// is published and until the anchor is freed, it and the rest are written under the class lock; to
+/// leave a zspage, under its write lock as well.
 #[repr(C)]
 pub(crate) struct Anchor {
     word: AtomicUsize,
@@ -190,6 +191,11 @@ impl Anchor {
     /// Names in use, if they have moved. Under the class lock.
     pub(super) fn live(&self) -> &Cell<u16> {
         &self.live
+    }
+
+    /// The zspage does not lead here any more.
+    pub(super) fn has_moved(&self) {
+        slab::only_named(NonNull::from(self).cast());
     }
 
     /// Whether the name `index` is the one that [`State::MovedOne`] has. Under the class lock.

@@ -230,6 +230,7 @@ impl ListedZspage<'_> {
             (None, None) => return,
         }
         self.parts().take_anchor();
+        anchor.has_moved();
         stats.anchors_moved.add(1);
         stats.names_moved.add(usize::from(natives));
         self.put_all_slots();

@@ -53,6 +53,9 @@ impl Cache {
     }
 }
 
+/// kmemleak is not there.
+pub(crate) fn only_named(_object: NonNull<u8>) {}
+
 impl Drop for Cache {
     fn drop(&mut self) {
         if !std::thread::panicking() {
