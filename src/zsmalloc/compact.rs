@@ -111,8 +111,11 @@ impl Pool {
         let Some(targets) = Targets::pick(guard, source.listed()) else {
             return Ok(Step::Done);
         };
+        let Some(natives) = source.listed().checked_natives() else {
+            return Ok(Step::Done);
+        };
         let spec = guard.class().spec();
-        let table = table_bytes(spec, source.listed().natives());
+        let table = table_bytes(spec, natives);
         let names = table.saturating_add(targets.names_bytes());
         if names.saturating_mul(WORTH) > spec.pages().saturating_mul(PAGE_SIZE) {
             return Ok(Step::Done);

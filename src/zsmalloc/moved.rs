@@ -9,6 +9,7 @@
 
 use super::{
     anchor::State,
+    bitmap::set_bits,
     class::{ClassGuard, ListedZspage, WriteLockedZspage},
     handle::{Name, ObjIndex, Place},
     stats::Event,
@@ -77,10 +78,40 @@ impl ListedZspage<'_> {
         }
     }
 
+    /// Forgets the names of objects that have left, of which some are still here.
+    #[cold]
+    fn drop_stale_origins(&self) {
+        let Some(origins) = self.parts().origins() else {
+            return;
+        };
+        for (number, used) in (0..).zip(self.parts().bitmap()) {
+            for bit in set_bits(origins.bits(number) & !used.get()) {
+                origins.remove(ObjIndex::of_bit(number, bit));
+            }
+        }
+        if origins.count() == 0 {
+            self.drop_origins();
+        }
+    }
+
     /// Objects in use that were born here.
     pub(super) fn natives(&self) -> usize {
         let foreign = self.parts().origins().map_or(0, |origins| origins.count());
         usize::from(self.slots().inuse()).saturating_sub(foreign)
+    }
+
+    /// The same, if the bitmap, the origins and the anchor agree on it: unless memory has been
+    /// overwritten, they do.
+    pub(super) fn checked_natives(&self) -> Option<usize> {
+        let natives = self.natives();
+        let words = 0..self.parts().bitmap().len();
+        let bits = words.map(|number| self.native_bits(number).count_ones() as usize);
+        let agree = bits.fold(0, usize::saturating_add) == natives
+            && (natives == 0 || self.parts().anchor().is_some());
+        if !agree {
+            warn_once!(c"a zspage whose objects are not those that it counts");
+        }
+        agree.then_some(natives)
     }
 
     /// The bits of word `number` of a bitmap of the objects in use that were born here.
@@ -109,10 +140,13 @@ impl ListedZspage<'_> {
 
 impl WriteLockedZspage<'_> {
     /// Moves all objects to `targets`, which together have room for them, and for their names. `table`
-    /// has the size that [`table_bytes`] says. Returns how many objects were moved.
+    /// has the size that [`table_bytes`] says for [`ListedZspage::checked_natives`]. Returns how many
+    /// objects were moved.
     ///
     /// No object is mapped; whoever wants to map one waits for our lock, and finds its new place after
-    /// it. Nothing fails, unless memory has been overwritten: then the objects that were born here stay.
+    /// it. Nothing fails, unless memory has been overwritten, so that targets have less room than they
+    /// count: then the objects that were born here stay, and the slots that some of them had been copied
+    /// to are lost.
     pub(super) fn move_all(&self, table: Option<Memory>, targets: &Targets<'_>) -> usize {
         let source = self.listed();
         let anchor = source.parts().anchor();
@@ -136,6 +170,7 @@ impl WriteLockedZspage<'_> {
             let Some((name, again, place)) = copied else {
                 warn_once!(c"no room for an object that is moved");
                 homes.discard();
+                source.drop_stale_origins();
                 return moved;
             };
             if again {
@@ -259,10 +294,12 @@ impl ClassGuard<'_> {
         let bytes = table_bytes(self.class().spec(), live);
         let stats = self.class().stats();
         if bytes == 0 {
-            match table.live_names().next() {
-                Some((index, place)) => anchor.set_only(index, place),
-                None => warn_once!(c"a table without a name in use"),
-            }
+            let mut names = table.live_names();
+            let (Some((index, place)), None) = (names.next(), names.next()) else {
+                warn_once!(c"a table whose names are not those that are counted");
+                return Ok(false);
+            };
+            anchor.set_only(index, place);
         } else {
             let memory = Memory::alloc(bytes)?;
             let Some(new) = NewTable::new(memory, table.anchor(), table.live_bitmap()) else {
