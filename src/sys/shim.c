@@ -192,12 +192,17 @@ size_t zs_rs_kmalloc_size(size_t size)
 
 /*
  * Compaction holds the class lock, and in the shrinker is part of reclaim: it
- * does not wait, and without memory gives up, quietly.  What reclaim allocates
- * may come from its reserves, and compaction gives back many times as much.
+ * does not wait, and without memory gives up, quietly.  Reclaim may take all of
+ * a zone's reserves.  Here it leaves half of them: what compaction takes it
+ * gives back many times, but maybe to another zone.
  */
 void *zs_rs_kzalloc(size_t size)
 {
-	return kasan_reset_tag(kzalloc(size, GFP_NOWAIT | __GFP_NOWARN));
+	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC;
+
+	if (current->flags & PF_MEMALLOC)
+		gfp |= __GFP_HIGH;
+	return kasan_reset_tag(kzalloc(size, gfp));
 }
 
 void zs_rs_kfree(void *memory)
