@@ -3,7 +3,7 @@
 //! Front end: the `movable_operations` table, by which page migration asks for our pages.
 //!
 //! Called with the page lock of the page, for a page that may have been freed by us since the caller
-//! got its reference. No hook sleeps.
+//! got its reference. No hook sleeps, unless locks do (PREEMPT_RT).
 
 use super::report::TOTALS;
 use crate::{

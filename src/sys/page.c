@@ -127,8 +127,8 @@ void *zs_rs_page_private(struct page *page)
 
 /*
  * On a page that nobody else has seen, its lock is free.  Should somebody hold
- * it all the same (a memory-failure handler that picked this frame), the page
- * stays where it is: not being movable costs nothing but that.
+ * it all the same, the page stays where it is: not being movable costs nothing
+ * but that.
  */
 bool zs_rs_page_make_movable(struct page *page,
 			     const struct movable_operations *ops)
@@ -170,7 +170,8 @@ void zs_rs_page_copy(struct page *to, struct page *from)
  * and the mapping may go.  Otherwise it has to stay, and so does our code (see
  * zs_rs_page_disown_all()); free_pages_prepare() clears it with the last
  * reference.  In a page that memory_failure() has marked it does not, but such a
- * page is not allocated again: its count stays zero, and nobody can hold it.
+ * page is not allocated again.  Soft offline keeps its reference, and the page
+ * isolated, so that nobody isolates it again.
  *
  * Return: true if somebody else held the page.
  */

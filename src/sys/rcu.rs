@@ -85,7 +85,8 @@ pub(crate) unsafe trait Deferred {
     ///
     /// # Safety
     ///
-    /// A grace period has passed since the object was unpublished; nobody uses it any more.
+    /// Nobody uses the object any more, nor can find it: a grace period has passed since it was
+    /// unpublished, or there was nobody who could have found it.
     unsafe fn free(this: NonNull<Self>);
 }
 
