@@ -4,7 +4,7 @@
 from . import plots
 from .figures import geometric_mean
 from .machines import MACHINES, where
-from .report import SECTIONS, digits, legend, means, section, table
+from .report import SECTIONS, digits, legend, mark, means, section, table
 
 RESULTS = "results/performance.rst"
 BEGIN, END = "<!-- Written by bench/run --publish: -->\n", "<!-- End of what it has written. -->\n"
@@ -56,8 +56,7 @@ def summary(some, figures, about):
     """A small table, for README.md."""
     yield from ("| what | ours / C zsmalloc |", "|---|--:|")
     for f in some:
-        same = "" if f.significant(f.ratio) else " ="
-        yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f}{same} |"
+        yield f"| {f.name} | {f.ratio['median']:.{digits(f)}f}{mark(f, f.ratio)} |"
     mean = geometric_mean(f.ratio for f in figures if f.mean)
     yield f"| geometric mean of the allocator's own rows | {mean:.2f} |"
     yield from ("", f"Less than 1 is better; =: no difference. {about['tree']}, {about['date']}, {MACHINES['um']}.")

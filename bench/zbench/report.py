@@ -66,8 +66,13 @@ def means(figures):
     return result
 
 
+def mark(f, ratio):
+    """What stands behind a ratio that says nothing."""
+    return "" if f.significant(ratio) else " ="
+
+
 def _marked(f, ratio):
-    return spread(ratio, digits(f)) + ("" if f.significant(ratio) else " =")
+    return spread(ratio, digits(f)) + mark(f, ratio)
 
 
 def table(figures):

@@ -193,8 +193,8 @@ impl Anchor {
         &self.live
     }
 
-    /// The zspage does not lead here any more.
-    pub(super) fn has_moved(&self) {
+    /// The zspage does not lead here any more, only names do.
+    pub(super) fn leave_to_names(&self) {
         slab::only_named(NonNull::from(self).cast());
     }
 

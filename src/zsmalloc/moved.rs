@@ -265,7 +265,7 @@ impl ListedZspage<'_> {
             (None, None) => return,
         }
         self.parts().take_anchor();
-        anchor.has_moved();
+        anchor.leave_to_names();
         stats.anchors_moved.add(1);
         stats.names_moved.add(usize::from(natives));
         self.put_all_slots();

@@ -31,16 +31,21 @@ create_faults() { # MAX
 	zt create-faults "type=$TYPE" "max=$1"
 }
 
+# Objects of which compaction has moved some.
+moved_objects() { # SIZE PERCENT_FREED OBJECTS
+	zt fill dist=one "size=$1" "count=$3" "seed=$SEED"
+	zt thin "percent=$2" "seed=$SEED"
+	zt compact
+	[ "$(zt_number freed)" != 0 ] || fail "nothing can be compacted"
+}
+
 # Each of compaction's allocations fails in turn, of the same pool: nothing is lost, and
 # the next compaction does what is left.  (Where kmalloc() allocates for itself, and does
 # without if it must, compaction does not notice.)
 compaction_faults() { # SIZE PERCENT OBJECTS
 	local size=$(($1 * page_factor)) nth=0 left=0 least before hits=0
 	faults_in_kmalloc
-	zt fill dist=one "size=$size" "count=$3" "seed=$SEED"
-	zt thin "percent=$2" "seed=$SEED"
-	zt compact
-	[ "$(zt_number freed)" != 0 ] || fail "nothing can be compacted"
+	moved_objects "$size" "$2" "$3"
 	least=$(zt_number pages)
 	while [ "$left" = 0 ]; do
 		nth=$((nth + 1))
@@ -95,10 +100,7 @@ tear_down() {
 
 # In a pool of moved objects, too, to which names alone lead: kmemleak cannot read them.
 nothing_leaked() {
-	zt fill dist=one "size=$((160 * page_factor))" count=1000 "seed=$SEED"
-	zt thin percent=66 "seed=$SEED"
-	zt compact
-	[ "$(zt_number freed)" != 0 ] || fail "nothing can be compacted"
+	moved_objects $((160 * page_factor)) 66 1000
 	no_leak
 	zt drop
 	zt_unload
