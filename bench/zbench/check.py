@@ -2,13 +2,17 @@
 """What make test asks of the benchmark: TAP.
 
 It builds, one short round of every quick row of one CPU gets to its end, and no pool has more pages
-than C's. Times are not looked at: they belong on a quiet machine. So this is QEMU with the kernel
-that the tests have, and no kernel has to be built for it.
+than C's, but for chance (SLACK). Times are not looked at: they belong on a quiet machine. So this is
+QEMU with the kernel that the tests have, and no kernel has to be built for it.
 """
 
 from dataclasses import replace
 
 from .plan import FAILED
+
+# Of each of a hundred size classes and more, one zspage is not full, and how full it is, is chance.
+# By that the two differ with data that every machine makes anew: half a page a class is allowed.
+SLACK = 60
 
 
 def short(row):
@@ -36,7 +40,7 @@ def tap(collect):
     good = True
     for f in figures:
         if f.row.kind == "memory" and f.name.endswith(", pages"):
-            fine = f.ours["max"] <= f.c["min"]
+            fine = f.ours["max"] <= f.c["min"] + SLACK
             good &= fine
             print(f"{'ok' if fine else 'not ok'} - bench: {f.name}: "
                   f"{f.ours['median']:.0f} of C's {f.c['median']:.0f}")
