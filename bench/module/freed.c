@@ -92,6 +92,25 @@ static enum migrate_mode mode_of(const char *caller)
 	return MIGRATE_SYNC;
 }
 
+/* What the kernel counts of migrations, if it has any. */
+static unsigned long succeeded(const unsigned long *events)
+{
+#ifdef CONFIG_MIGRATION
+	return events[PGMIGRATE_SUCCESS];
+#else
+	return 0;
+#endif
+}
+
+static unsigned long failed(const unsigned long *events)
+{
+#ifdef CONFIG_MIGRATION
+	return events[PGMIGRATE_FAIL];
+#else
+	return 0;
+#endif
+}
+
 static int time_freed(struct zb_run *run, struct zb_pool *pool)
 {
 	const char *caller = zb_str(run, "caller", "compaction");
@@ -112,8 +131,8 @@ static int time_freed(struct zb_run *run, struct zb_pool *pool)
 	all_vm_events(after);
 	zb_note(run, " left=%d tries=%d stuck=%d success=%lu fail=%lu", left,
 		tries, !list_empty(&pages),
-		after[PGMIGRATE_SUCCESS] - before[PGMIGRATE_SUCCESS],
-		after[PGMIGRATE_FAIL] - before[PGMIGRATE_FAIL]);
+		succeeded(after) - succeeded(before),
+		failed(after) - failed(before));
 	zb_putback(&pages);
 	xa_destroy(&owner.objects);
 	return 0;
