@@ -90,6 +90,9 @@ vm "the command's exit code comes through" 7 'exit 7'
 vm "a warning is a failure, whatever the command says" 99 \
 	'echo "WARNING: at a test" >/dev/kmsg'
 vm "a panic is a failure" 99 'echo c >/proc/sysrq-trigger; sleep 60'
+result "and is not booted again" 0 "$(grep -c 'booted once more' "$work/out")"
+vm "a kernel without a root file system panics" 99 --append root=/dev/none true
+result "before init, and is booted once more" 1 "$(grep -c 'booted once more' "$work/out")"
 vm "a machine that just ends gives no verdict" 98 'echo b >/proc/sysrq-trigger; sleep 60'
 vm "a command that takes too long gives no verdict" 98 --timeout 30 'sleep 600'
 

@@ -37,7 +37,9 @@ page_factor=$((page_size / 4096))
 size_step=$((page_factor * page_factor - (page_factor > 1)))
 # How long C zsmalloc may take to free what it deferred; ours defers nothing.
 settle=0
-[ "$TYPE" = zsmalloc_rs ] || settle=5000
+# Beside shrinkers: what one has just emptied is its to free, of ours as well.
+settle_shrunk=1000
+[ "$TYPE" = zsmalloc_rs ] || settle=5000 settle_shrunk=5000
 
 tap_nr=0
 tap_failed=0

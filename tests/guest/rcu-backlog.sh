@@ -142,7 +142,22 @@ oom() {
 # The worst that can be thought of: in the kernel, on all processors, zspages that
 # do not hold a page for longer than it takes to free it.
 churn() {
-	local cpu pids=() start limit
+	local limit try
+	# RCU hurries when a processor has more than 10000 callbacks (rcutree.qhimark)
+	limit=$((10 * 10000 * $(nproc)))
+	# A processor that the host stops meanwhile runs no callbacks: what is without a bound
+	# has none however often.
+	for try in 1 2 3; do
+		churn_once
+		[ "$peak" -gt 0 ] || fail "none has waited"
+		[ "$peak" -gt $limit ] || return 0
+		note "try $try: $peak structs of $freed waited"
+	done
+	fail "more than $limit structs waited, each time: no bound is seen"
+}
+
+churn_once() {
+	local cpu pids=() start
 	fresh
 	zt fill slot=3 name=zt-anchor count=1 size=4000 dist=one # so that sizes can be read
 	before
@@ -155,10 +170,6 @@ churn() {
 	done
 	after "churn on $(nproc) CPUs"
 	note "$((SECONDS - start)) s"
-	# RCU hurries when a processor has more than 10000 callbacks (rcutree.qhimark)
-	limit=$((10 * 10000 * $(nproc)))
-	[ "$peak" -gt 0 ] || fail "none has waited"
-	[ "$peak" -le $limit ] || fail "$peak structs of $freed waited: no bound is seen"
 	zt drop slot=3
 }
 

@@ -144,7 +144,7 @@ parallel() {
 	background shrink_slabs
 	background shrink_slabs
 	background shrink_slabs
-	zt stress "type=$TYPE" "ms=$((2000 * SCALE))" "seed=$SEED" "settle=$settle"
+	zt stress "type=$TYPE" "ms=$((2000 * SCALE))" "seed=$SEED" "settle=$settle_shrunk"
 	background_stop
 }
 

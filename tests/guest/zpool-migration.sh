@@ -71,7 +71,7 @@ against_freeing() {
 	background compact_memory
 	background shrink_slabs
 	zt stress "type=$TYPE" threads=4 "count=$((count / 4))" \
-		"ms=$((5000 * SCALE))" "seed=$SEED" "settle=$settle"
+		"ms=$((5000 * SCALE))" "seed=$SEED" "settle=$settle_shrunk"
 	background_stop
 }
 

@@ -17,14 +17,12 @@ stress() { # DISTRIBUTION THREADS
 }
 
 pools() { # POOLS ROUNDS COUNT
-	local before settle=$settle
-	# What the shrinker has just emptied is the shrinker's to free, ours as well.
-	[ "$settle" != 0 ] || settle=1000
+	local before
 	before=$(nr_zspages)
 	background compact_memory
 	background shrink_slabs
 	zt pools "type=$TYPE" "pools=$1" "rounds=$2" "count=$(objects "$3")" "seed=$SEED" \
-		"settle=$settle"
+		"settle=$settle_shrunk"
 	background_stop
 	none_left "$before"
 }

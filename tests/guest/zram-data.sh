@@ -105,7 +105,8 @@ memory_limit() { # ALLOCATOR
 	local n failed
 	new_device "$1" 32M
 	store "$work/corpus" "$dev" 0
-	echo $(($(mm_stat "$sys" mem_used_total) + MB / 4)) >"$sys/mem_limit"
+	# little room, so that what does not compress meets the limit whatever the old data gives back
+	echo $(($(mm_stat "$sys" mem_used_total) + 8 * page)) >"$sys/mem_limit"
 	failed=$(awk '{ print $2 }' "$sys/io_stat")
 
 	# over the old data, one page a request, until the first that fails

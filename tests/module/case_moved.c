@@ -11,6 +11,7 @@
  * With a delay in map between finding an object and locking its zspage
  * (parameter delay_map_us of zsmalloc_rs) some are moved in between.
  */
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 
@@ -63,6 +64,9 @@ static int zt_moved_compact(struct zt_moved *moved, struct zt_ctx *ctx,
 	}
 	while (!freed && tries--) {
 		freed = zpool_compact(store->zpool);
+		/* the reader may have an object of each zspage mapped, and not run */
+		if (!freed)
+			usleep_range(1000, 2000);
 		if (zt_breathe(ctx->run))
 			return -EINTR;
 	}

@@ -99,7 +99,7 @@ class Case(unittest.TestCase):
 
     def run_tool(self, *args, code=0):
         done = subprocess.run([sys.executable, TOOL, "--root", self.dir.name, *args],
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=600, check=False)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         self.assertNotIn("Traceback", done.stderr)
         return done.stdout + done.stderr

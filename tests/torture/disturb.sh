@@ -129,7 +129,7 @@ step_hotplug() {
 }
 
 # Pools that come and go beside the one under torture.
-step_pools() { zt pools pools=2 rounds=1 count=200 "seed=$RANDOM"; }
+step_pools() { zt pools pools=2 rounds=1 count=200 "seed=$RANDOM" "settle=$settle_shrunk"; }
 
 # zswap turns from one allocator to the other.
 step_switch() {

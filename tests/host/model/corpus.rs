@@ -77,7 +77,7 @@ fn random_changes_of_the_corpus_pass() {
     };
     let corpus = corpus();
     let mut tried = 0;
-    while Instant::now() < end {
+    while tried <= 10 || Instant::now() < end {
         let mut input = corpus[random(corpus.len())].clone();
         let other = &corpus[random(corpus.len())];
         // The first part of one and the last of another, at the borders of operations.
@@ -95,5 +95,4 @@ fn random_changes_of_the_corpus_pass() {
         tried += 1;
     }
     println!("{tried} inputs");
-    assert!(tried > 10, "only {tried} inputs");
 }

@@ -140,7 +140,7 @@ impl Shared {
     }
 
     /// Notes what happened in the pool.
-    fn note(&self) {
+    pub(crate) fn note(&self) {
         for (event, what) in [
             (Event::MigrateRefusedUnlisted, "refused: unlisted"),
             (Event::MapRetries, "map retried"),

@@ -68,9 +68,11 @@ pub(crate) fn random(limit: usize) -> usize {
 }
 
 /// Runs `model` in so many random orders, half of them with few preemptions in places that matter; or
-/// in the one order `ZSM_ORDER`, which is what was printed when it failed.
+/// in the one order `ZSM_ORDER`, which is what was printed when it failed. `ZSM_SEED` changes the orders.
 pub(crate) fn explore(orders: usize, model: impl Fn() + Send + Sync + 'static) {
     let model = std::sync::Arc::new(model);
+    let seed = std::env::var("ZSM_SEED");
+    let seed = seed.ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut config = Config::new();
     config.stack_size = 0x4_0000;
     if let Ok(order) = std::env::var("ZSM_ORDER") {
@@ -81,10 +83,10 @@ pub(crate) fn explore(orders: usize, model: impl Fn() + Send + Sync + 'static) {
     for few in [false, true] {
         let model = model.clone();
         if few {
-            let scheduler = PctScheduler::new(4, orders / 2);
+            let scheduler = PctScheduler::new_from_seed(seed, 4, orders / 2);
             Runner::new(scheduler, config.clone()).run(move || model());
         } else {
-            let scheduler = RandomScheduler::new(orders / 2);
+            let scheduler = RandomScheduler::new_from_seed(seed, orders / 2);
             Runner::new(scheduler, config.clone()).run(move || model());
         }
     }
