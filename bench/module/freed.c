@@ -92,23 +92,21 @@ static enum migrate_mode mode_of(const char *caller)
 	return MIGRATE_SYNC;
 }
 
-/* What the kernel counts of migrations, if it has any. */
-static unsigned long succeeded(const unsigned long *events)
-{
-#ifdef CONFIG_MIGRATION
-	return events[PGMIGRATE_SUCCESS];
-#else
-	return 0;
-#endif
-}
+struct migrations {
+	unsigned long success, fail;
+};
 
-static unsigned long failed(const unsigned long *events)
+/* Migrations from @before to @after: none where the kernel counts none. */
+static struct migrations migrations(const unsigned long *before,
+				    const unsigned long *after)
 {
+	struct migrations n = { };
+
 #ifdef CONFIG_MIGRATION
-	return events[PGMIGRATE_FAIL];
-#else
-	return 0;
+	n.success = after[PGMIGRATE_SUCCESS] - before[PGMIGRATE_SUCCESS];
+	n.fail = after[PGMIGRATE_FAIL] - before[PGMIGRATE_FAIL];
 #endif
+	return n;
 }
 
 static int time_freed(struct zb_run *run, struct zb_pool *pool)
@@ -116,6 +114,7 @@ static int time_freed(struct zb_run *run, struct zb_pool *pool)
 	const char *caller = zb_str(run, "caller", "compaction");
 	struct owner owner = { .pool = pool };
 	unsigned long before[NR_VM_EVENT_ITEMS], after[NR_VM_EVENT_ITEMS];
+	struct migrations n;
 	LIST_HEAD(pages);
 	int nr, left = 0, tries = 1;
 
@@ -129,10 +128,9 @@ static int time_freed(struct zb_run *run, struct zb_pool *pool)
 		left = compact_once(&owner, &pages, mode_of(caller));
 	zb_stop(run, nr);
 	all_vm_events(after);
+	n = migrations(before, after);
 	zb_note(run, " left=%d tries=%d stuck=%d success=%lu fail=%lu", left,
-		tries, !list_empty(&pages),
-		succeeded(after) - succeeded(before),
-		failed(after) - failed(before));
+		tries, !list_empty(&pages), n.success, n.fail);
 	zb_putback(&pages);
 	xa_destroy(&owner.objects);
 	return 0;
